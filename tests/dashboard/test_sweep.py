@@ -192,7 +192,7 @@ def test_importance_says_what_matters_and_of_how_many_runs(served: Server, page:
     panel.get_by_role("button", name="dropout").click()
     assert parameter(page, "sx") == "config.dropout"
     expect(
-        section(page, "Scatter plot").get_by_role("combobox", name="over", exact=True)
+        section(page, "Scatter plot").get_by_role("combobox", name="Over", exact=True)
     ).to_have_value("config.dropout")
 
 

@@ -33,7 +33,7 @@ import aiosqlite
 from pathlib import Path
 from trackai.ingest.recovery import recover
 from trackai.store.engine.database import Database
-from trackai.store.engine.direct import _Direct
+from trackai.store.engine.direct import Direct
 
 async def migrate(path):
     db = Database(path)
@@ -58,7 +58,7 @@ def child(path, remaining):
         return count
 
     for owner, name in (
-        (aiosqlite.Connection, "_execute"), (_Direct, "execute"), (_Direct, "execute_fetchall")
+        (aiosqlite.Connection, "_execute"), (Direct, "execute"), (Direct, "execute_fetchall")
     ):
         setattr(owner, name, counted(getattr(owner, name)))
     asyncio.run(migrate(path))

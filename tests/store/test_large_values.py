@@ -115,7 +115,7 @@ async def test_values_of_any_size_come_back(new_store: NewStore, values: list[Va
             assert await checks.wrong_figures(conn) == []
         async with copy.write() as conn:
             assert isinstance(items[0], RunHead)
-            copied = await load.begin_run(conn, items[0])
+            copied, _ = await load.begin_run(conn, items[0])
             for block in items[1:]:
                 assert isinstance(block, Block)
                 assert await load.add_points(conn, copied, block) == len(values)

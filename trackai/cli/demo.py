@@ -60,7 +60,7 @@ async def _store(db: Store, project: str, number: int, count: int) -> Run:
         record = await projects.get_or_create(conn, project, now=now)
         name = generate(await runs.count(conn, record.id) + 1)
         head, blocks = _generate_run(project, name, number, now - (count - number) * _RUN_INTERVAL)
-        run_id = await load.begin_run(conn, head)
+        run_id, _ = await load.begin_run(conn, head)
         for block in blocks:
             await load.add_points(conn, run_id, block)
         await load.end_run(conn, run_id, head)

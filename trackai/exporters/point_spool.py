@@ -24,7 +24,11 @@ class PointSpool:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._conn = sqlite3.connect(path, isolation_level=None)
+        self._conn = sqlite3.connect(
+            path,
+            isolation_level=None,
+            check_same_thread=False,  # an abandoned `read` is closed by the garbage collector
+        )
         for statement in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", _CACHE):
             self._conn.execute(statement)
         self._conn.execute(

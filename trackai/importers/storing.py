@@ -10,7 +10,6 @@ from trackai.errors import ConflictError
 from trackai.importers.target import Stored
 from trackai.store.blobs.blob_store import Blob
 from trackai.store.blobs.threads import in_thread
-from trackai.store.catalogue import runs
 from trackai.store.engine.sql import lock
 from trackai.store.points import attempts
 from trackai.store.transfer.load import (
@@ -93,11 +92,7 @@ class Storing:
         await self._store_points()
 
     async def _begin(self, head: RunHead) -> Stored:
-        async def begin(conn: Connection) -> tuple[int, bool]:
-            stored = await runs.find_by_uid(conn, head.uid)
-            return await begin_run(conn, head), stored is None
-
-        self._run_ids[head.uid], is_new = await self._db.change(begin)
+        self._run_ids[head.uid], is_new = await self._db.change(partial(begin_run, head=head))
         return Stored(new=int(is_new))
 
     async def _store_points(self) -> None:

@@ -44,16 +44,17 @@ if TYPE_CHECKING:
     from trackai.values.types import Step
 
 
-async def begin_run(conn: Connection, head: RunHead) -> int:
+async def begin_run(conn: Connection, head: RunHead) -> tuple[int, bool]:
     """Create a run if it does not exist.
 
     An existing run keeps its names and notes, and its place in the archive or the trash. A new one
     is running until `end_run`.
 
     Returns:
-        Its row id.
+        Its row id, and whether it is new.
     """
     run = await runs.find_by_uid(conn, head.uid)
+    is_new = run is None
     if run is None:
         project = await projects.get_or_create(
             conn, head.project, slug=head.project_slug, now=head.created_at
@@ -75,7 +76,7 @@ async def begin_run(conn: Connection, head: RunHead) -> int:
     await lock(conn, "runs", [run.id])
     for part in head.imports:
         await imports.begin_copy(conn, run.id, part)
-    return run.id
+    return run.id, is_new
 
 
 async def end_run(conn: Connection, run_id: int, head: RunHead) -> int:
