@@ -149,7 +149,7 @@ class _Encoded(NamedTuple):
 
 
 def _encode(values: Sequence[Any]) -> _Encoded | str:
-    """A parameter as a column of levels, or why it cannot be used; NaN is no value."""
+    """A parameter as a column of levels, or why it cannot be used; NaN does not count."""
     values = [None if value == "NaN" else value for value in values]
     present = [value for value in values if value is not None]
     numbers = [None if value is None else _number(value) for value in values]
