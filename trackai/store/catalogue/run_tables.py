@@ -242,6 +242,7 @@ async def _ids(
     """
     if after is not None:
         limit, offset = limit + 1, 0
+    where = await look_up(conn, where)  # once for all conditions that are made of it
     matching = await conditions(conn, where)
     if isinstance(sort_by, Attribute) and sort_by.name in filter_sql.NEVER_NULL:
         rows = await _ids_in_order(conn, matching, sort_by, sort_order, after, limit, offset)
@@ -279,7 +280,6 @@ async def _narrow_source(conn: Connection, where: RunFilter) -> _Source | None:
     SQLite makes a list of these runs, and looks up each run of the project in it. To begin with the
     rows takes a third of the time.
     """
-    where = await look_up(conn, where)
     if where.tree is None or where.include:
         return None
     split = filter_sql.split(where.tree)
@@ -405,28 +405,14 @@ async def _rows(conn: Connection, ids: Sequence[int]) -> list[RunRow]:
 
 async def _fill(conn: Connection, runs: Sequence[RunRow], columns: Mapping[str, Field]) -> None:
     """Set the `values` of runs; null for a run that lacks the field."""
-    ids = json_array(run.id for run in runs)
-    keyed = await _keyed_values(
-        conn, ids, [field for field in columns.values() if isinstance(field, Config | Fact)]
-    )
-    metrics = await _metric_values(
-        conn, ids, [field for field in columns.values() if isinstance(field, Metric)]
-    )
-    attributes = await _attribute_values(
-        conn, ids, {field.name for field in columns.values() if isinstance(field, Attribute)}
-    )
-    for run in runs:
-        run.values = {}
-        for name, field in columns.items():
-            match field:
-                case Config() | Fact():
-                    run.values[name] = keyed.get((run.id, field))
-                case Metric():
-                    run.values[name] = metrics.get((run.id, field))
-                case Attribute("tag"):
-                    run.values[name] = run.tags
-                case Attribute():
-                    run.values[name] = attributes.get((run.id, field.name))
+    tags = Attribute("tag")
+    read = {name: field for name, field in columns.items() if field != tags}
+    values = await read_columns(conn, [run.id for run in runs], read)
+    for place, run in enumerate(runs):
+        run.values = {
+            name: run.tags if field == tags else values[name][place]
+            for name, field in columns.items()
+        }
 
 
 async def _keyed_values(
