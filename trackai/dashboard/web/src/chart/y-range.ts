@@ -7,6 +7,10 @@ import type { Limits } from "../view/parsing";
 import type { Line } from "./lines";
 import { outlierFences, padded } from "./scale";
 
+// Outliers are clipped if the range with them is at least this many times as high. The first values
+// of a loss, and a warm-up, are shown.
+const MIN_SQUEEZE = 3;
+
 /** How the lines of a chart are shown. */
 export interface ChartView {
   logX: boolean;
@@ -45,8 +49,9 @@ export function yRange(lines: Line[], view: ChartView): YRange {
     });
   }
   const limits = drawableLimits(view);
-  const fences = view.clipOutliers ? outlierFences(values, view.logY) : undefined;
-  const shown = extent(fences ?? [...(extent(values) ?? []), ...(extent(bandValues) ?? [])]);
+  const all = extent([...(extent(values) ?? []), ...(extent(bandValues) ?? [])]);
+  const fences = all && view.clipOutliers ? farFences(values, all, view.logY) : undefined;
+  const shown = fences ?? all;
   const automatic = shown && padded(...shown, view.logY);
   const range = limits ? withLimits(automatic, limits, view.logY) : automatic;
   const clip = limits ? range : fences;
@@ -58,6 +63,17 @@ export function yRange(lines: Line[], view: ChartView): YRange {
     notPositive,
     total: values.length + notPositive,
   };
+}
+
+/** The range without outliers, if these would squeeze the lines to a fraction of the height. */
+function farFences(
+  values: number[],
+  all: [number, number],
+  log: boolean,
+): [number, number] | undefined {
+  const fences = outlierFences(values, log);
+  const height = ([low, high]: [number, number]) => (log ? Math.log(high / low) : high - low);
+  return fences && height(all) > MIN_SQUEEZE * height(fences) ? fences : undefined;
 }
 
 /** The limits that the scale can have; undefined without any. */

@@ -32,6 +32,16 @@ describe("yRange", () => {
     expect(yRange([line(values)], view()).range?.[1]).toBeGreaterThan(1e6);
   });
 
+  test("shows the few high values at the beginning of a loss, but not a far one", () => {
+    const loss = (first: number) => [first, ...Array.from({ length: 99 }, (_, at) => 2 - at / 100)];
+    const clipOutliers = view({ clipOutliers: true });
+    expect(yRange([line(loss(3.5))], clipOutliers).clipped).toBe(0);
+    expect(yRange([line(loss(50))], clipOutliers).clipped).toBe(1);
+    const onLog = view({ clipOutliers: true, logY: true });
+    expect(yRange([line(loss(3.5))], onLog).clipped).toBe(0);
+    expect(yRange([line(loss(1e9))], onLog).clipped).toBe(1);
+  });
+
   test("is set by hand, at both ends or one", () => {
     const limited = (limits: ChartView["limits"], more: Partial<ChartView> = {}) =>
       yRange([line([1, 2, 3, 10])], view({ limits, ...more }));
