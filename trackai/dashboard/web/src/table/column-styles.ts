@@ -8,7 +8,7 @@ import { columnWidths, NAME, pinnedColumns } from "../view/table-columns";
 export type CellStyle = JSX.CSSProperties | undefined;
 
 // As in table.css. A column of differences is wider.
-const DEFAULT_WIDTHS: Record<string, number> = { state: 92, created_at: 100 };
+const DEFAULT_WIDTHS: Record<string, number> = { state: 92, created_at: 108 };
 export const NUMBER_WIDTH = 104;
 const COMPARED_WIDTH = 148;
 
