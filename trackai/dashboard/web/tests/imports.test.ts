@@ -112,3 +112,9 @@ describe("imports", () => {
     expect(modules.filter((module) => !used.has(module)).sort()).toEqual(entries);
   });
 });
+
+test("no module writes or sorts in the language of the browser", () => {
+  // The texts are English, and a browser in the locale C has no language: there, Intl throws.
+  const inherits = /\.toLocale\w*String\(\)|\bIntl\.\w+\((?:\)|undefined)|\.localeCompare\(/;
+  expect(modules.filter((module) => inherits.test(sources[module] ?? ""))).toEqual([]);
+});

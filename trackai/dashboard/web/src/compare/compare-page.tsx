@@ -6,7 +6,7 @@ import { usePolled } from "../api/polling";
 import { getColumns, getProject } from "../api/projects";
 import type { Columns } from "../api/types";
 import { assignColors } from "../ui/colors";
-import { plural } from "../ui/format";
+import { grouped, plural } from "../ui/format";
 import { Loading, missingRunsText, PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
 import { go, keepingView, replaceParameters, textParameter } from "../view/address";
@@ -150,8 +150,8 @@ function Comparison(props: ComparisonProps) {
       )}
       {others > 0 && (
         <p class="problem" role="status">
-          {plural(runs.length, "run")} of {(runs.length + others).toLocaleString()} are compared,
-          the newest. A filter in the project chooses others.
+          {plural(runs.length, "run")} of {grouped(runs.length + others)} are compared, the newest.
+          A filter in the project chooses others.
         </p>
       )}
       {missing > 0 && (

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { fileUrl, listFiles, previewUrl } from "../api/media";
 import type { FileRecord } from "../api/types";
 import { copyFullValues } from "../ui/copy-full";
-import { plural, readable } from "../ui/format";
+import { grouped, plural, readable } from "../ui/format";
 import { Stepper } from "../ui/stepper";
 import { useSearchBox } from "../ui/use-search-box";
 import { mediaKind } from "./media-kind";
@@ -44,9 +44,9 @@ export function TableView({ table: { columns, data }, file, runId }: Props) {
   const shown = rows.slice(start, start + PAGE);
   const cellFiles = useCellFiles(runId, file, shown);
   const end = start + shown.length;
-  const place = `rows ${(start + 1).toLocaleString()} to ${end.toLocaleString()}`;
+  const place = `rows ${grouped(start + 1)} to ${grouped(end)}`;
   const note = search
-    ? `${rows.length.toLocaleString()} of ${plural(data.length, "row")}`
+    ? `${grouped(rows.length)} of ${plural(data.length, "row")}`
     : plural(data.length, "row");
   return (
     <>

@@ -5,7 +5,7 @@ import { compareFiles, previewUrl } from "../api/media";
 import type { AnyNumber, FileSteps } from "../api/types";
 import { mediaKind } from "../files/media-kind";
 import { Options, Select } from "../ui/controls";
-import { formatValue } from "../ui/format";
+import { formatValue, grouped } from "../ui/format";
 import { Stepper } from "../ui/stepper";
 
 const SPEEDS = ["1", "2", "5", "10"];
@@ -48,7 +48,7 @@ export function StepPlayer({ path, runIds, list, index, isShown, onIndex }: Prop
     setPlaying(!isPlaying);
   };
   const isThinned = steps.length < total;
-  const note = `${index + 1} of ${steps.length.toLocaleString()}`;
+  const note = `${index + 1} of ${grouped(steps.length)}`;
   return (
     <div class="player">
       <button type="button" aria-pressed={isPlaying} onClick={play}>
@@ -59,7 +59,7 @@ export function StepPlayer({ path, runIds, list, index, isShown, onIndex }: Prop
         place={`step ${formatValue(steps[index])}`}
         index={index}
         count={steps.length}
-        note={isThinned ? `${note}, of ${total.toLocaleString()} steps` : note}
+        note={isThinned ? `${note}, of ${grouped(total)} steps` : note}
         onChange={(next) => {
           setPlaying(false);
           onIndex(next);

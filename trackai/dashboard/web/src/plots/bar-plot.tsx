@@ -1,6 +1,6 @@
 // Bars from the left, with their values.
 
-import { formatNumber } from "../ui/format";
+import { formatNumber, grouped } from "../ui/format";
 import { extent } from "../ui/values";
 import type { BarChart } from "./chart-table";
 
@@ -44,7 +44,7 @@ export function BarPlot({ chart: { bars, x, y }, color }: Props) {
       </table>
       {bars.length > MAX_BARS && (
         <p class="faint">
-          The first {MAX_BARS} of {bars.length.toLocaleString()} bars.
+          The first {MAX_BARS} of {grouped(bars.length)} bars.
         </p>
       )}
     </>

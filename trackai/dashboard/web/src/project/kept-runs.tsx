@@ -6,7 +6,7 @@ import { mayChange } from "../api/session";
 import type { ProjectSummary } from "../api/types";
 import { changeAll, describeProgress, type Progress } from "../table/bulk-change";
 import { Dialog } from "../ui/dialog";
-import { plural } from "../ui/format";
+import { grouped, plural } from "../ui/format";
 import { changedAddress, go, showingShelf } from "../view/address";
 import { shelf } from "../view/parameters";
 
@@ -28,10 +28,10 @@ export function KeptRuns({ project }: { project: ProjectSummary | undefined }) {
               go(showingShelf(event.currentTarget.checked ? "archived" : undefined))
             }
           />
-          Archived ({archived.toLocaleString()})
+          Archived ({grouped(archived)})
         </label>
       )}
-      {trashed > 0 && <ShelfLink show="trash">Trash ({trashed.toLocaleString()})</ShelfLink>}
+      {trashed > 0 && <ShelfLink show="trash">Trash ({grouped(trashed)})</ShelfLink>}
     </p>
   );
 }

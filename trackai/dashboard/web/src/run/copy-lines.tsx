@@ -2,6 +2,7 @@
 
 import { getLog } from "../api/media";
 import { CopyButton } from "../ui/copy-button";
+import { grouped } from "../ui/format";
 import { copiedText, terminalText } from "./log-text";
 
 const MAX_LINES = 10_000;
@@ -19,7 +20,7 @@ export function CopyLines({ runId, path, search, total }: Props) {
     const { lines } = await getLog(runId, { metric: path, search, limit: MAX_LINES, offset });
     return lines.map((line) => `${copiedText(terminalText(line.text))}\n`).join("");
   };
-  const count = total > MAX_LINES ? `last ${MAX_LINES.toLocaleString()} lines` : "all lines";
+  const count = total > MAX_LINES ? `last ${grouped(MAX_LINES)} lines` : "all lines";
   return (
     <CopyButton text={copy} label={`Copy the ${count}`}>
       {`Copy ${count}`}

@@ -9,6 +9,7 @@ import { Loading, PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
 import { Splitter } from "../ui/splitter";
 import { type Tab, Tabs } from "../ui/tabs";
+import { compareNatural } from "../ui/values";
 import { go, keepingView, textParameter } from "../view/address";
 import { useCrumbs } from "../view/crumbs";
 import { Link } from "../view/link";
@@ -80,7 +81,7 @@ function Side({ run, data }: Props) {
       <KeptRun run={run} onChange={data.refresh} />
       <RunSummary run={run} details={data.details} onChange={data.refresh} />
       <MetricsSection
-        figures={numeric.sort((left, right) => left.axis.localeCompare(right.axis))}
+        figures={numeric.sort((left, right) => compareNatural(left.axis, right.axis))}
         isEmpty={data.figures?.length === 0}
       />
       <ConfigSection config={data.config} />

@@ -13,7 +13,7 @@ import { Grid } from "../compare/scatter-graph";
 import { HEIGHT, nearestPoint, xOf, yOf } from "../compare/scatter-layout";
 import { gradientColor } from "../ui/colors";
 import { useElementWidth } from "../ui/element-width";
-import { formatNumber, plural, readable } from "../ui/format";
+import { formatNumber, grouped, plural, readable } from "../ui/format";
 import { isDark } from "../ui/theme";
 import { finiteNumber } from "../ui/values";
 import { keepingView, replaceParameters } from "../view/address";
@@ -110,7 +110,7 @@ export function ContourPanel({ projectId, runs, options, target, x, y }: Props) 
       <p class="faint">
         Colour: mean of the runs near by (Gaussian, 4 % of an axis), blank where none is near.{" "}
         {`Up: ${fieldTitle(y)}${yAxis.log ? " (log)" : ""}. `}
-        {`${placed.length.toLocaleString()} of ${plural(runs.length, "run")} `}
+        {`${grouped(placed.length)} of ${plural(runs.length, "run")} `}
         have both parameters and a finite value
         {present > placed.length &&
           `; ${plural(present - placed.length, "value")} cannot be placed on a log scale`}

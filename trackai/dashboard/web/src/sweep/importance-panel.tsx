@@ -3,7 +3,7 @@
 import { usePolled } from "../api/polling";
 import { getImportance, type Importance, type ParameterImportance } from "../api/sweeps";
 import { fieldTitle } from "../compare/fields";
-import { plural } from "../ui/format";
+import { grouped, plural } from "../ui/format";
 import { ErrorMessage, Loading } from "../ui/messages";
 import { replaceParameters } from "../view/address";
 import { filter } from "../view/parameters";
@@ -109,8 +109,8 @@ function Parameters({ importance }: { importance: Importance }) {
 
 function describe(importance: Importance): string {
   const { runs, sampled, matching, missing, nans, infinite, r_squared, problem } = importance;
-  const of = sampled < matching ? `a sample of ${sampled.toLocaleString()} of ` : "";
-  const parts = [`${plural(runs, "run")} with a value, of ${of}${matching.toLocaleString()}.`];
+  const of = sampled < matching ? `a sample of ${grouped(sampled)} of ` : "";
+  const parts = [`${plural(runs, "run")} with a value, of ${of}${grouped(matching)}.`];
   if (missing > 0) parts.push(`${plural(missing, "run")} without a value left out.`);
   if (nans > 0) parts.push(`${plural(nans, "run")} with NaN left out.`);
   if (infinite > 0) parts.push(`${plural(infinite, "run")} with an infinity ranked at the end.`);
@@ -154,7 +154,7 @@ function ParameterRow({ parameter }: { parameter: ParameterImportance }) {
       <td title={correlation === null && kind === "category" ? "Not of categories" : undefined}>
         {correlation === null ? "–" : correlation.toFixed(2).replace("-", "−")}
       </td>
-      <td>{runs.toLocaleString()}</td>
+      <td>{grouped(runs)}</td>
     </tr>
   );
 }

@@ -3,7 +3,7 @@
 import { makeAxis } from "../compare/axis";
 import type { Brush } from "../compare/brush";
 import type { ComparedRun } from "../compare/compared-runs";
-import { plural } from "../ui/format";
+import { grouped, plural } from "../ui/format";
 import { keepingView, replaceParameters } from "../view/address";
 import { Link } from "../view/link";
 import { filter } from "../view/parameters";
@@ -24,7 +24,7 @@ export function RangeLinks({ id, runs, brushed, brushes }: Props) {
   return (
     <p class="kept">
       <output>
-        {brushed.length.toLocaleString()} of {plural(runs.length, "run")} in range
+        {grouped(brushed.length)} of {plural(runs.length, "run")} in range
       </output>
       {narrowed !== undefined && (
         <>

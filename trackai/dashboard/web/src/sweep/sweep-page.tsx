@@ -9,7 +9,7 @@ import type { ComparedRun } from "../compare/compared-runs";
 import { defaultAxes, defaultScatterX, defaultTarget } from "../compare/default-fields";
 import { ParallelPlot } from "../compare/parallel-plot";
 import { Options, Select } from "../ui/controls";
-import { plural } from "../ui/format";
+import { grouped, plural } from "../ui/format";
 import { ErrorMessage, Loading, PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
 import { keepingView, replaceParameters, textParameter } from "../view/address";
@@ -177,7 +177,7 @@ function Coverage({ sweep: { runs, total }, target }: { sweep: SweepRuns; target
   return (
     <p class="faint" role="status">
       {filterText.value ? `Runs that match ${filterText.value}: ` : "All runs of the project: "}
-      {total > runs.length && `the newest ${runs.length.toLocaleString()} of `}
+      {total > runs.length && `the newest ${grouped(runs.length)} of `}
       {plural(total, "run")}, judged by their {targetName(target)}.{" "}
       {problems.length > 0 && `${problems.join(", ")}: ${LEFT_OUT}`}
     </p>

@@ -2,7 +2,7 @@
 
 import { type BulkAction, changeRuns } from "../api/runs";
 import type { ChoiceBody } from "../api/types";
-import { plural } from "../ui/format";
+import { grouped, plural } from "../ui/format";
 
 export interface Progress {
   done: number;
@@ -46,7 +46,7 @@ export async function changeIds(ids: number[], action: BulkAction): Promise<void
 }
 
 export const describeProgress = ({ done, total }: Progress): string =>
-  `${done.toLocaleString()} of ${plural(total, "run")} …`;
+  `${grouped(done)} of ${plural(total, "run")} …`;
 
 /** The choice without runs that begin after these, which nobody has seen. */
 export function frozen(choice: ChoiceBody, chosen: number[]): ChoiceBody {

@@ -4,7 +4,7 @@ import { useRef, useState } from "preact/hooks";
 import type { Run, RunGroup } from "../api/types";
 import { chartedGroups, useGroupMembers } from "../chart/use-group-members";
 import { slotStyle } from "../ui/colors";
-import { plural } from "../ui/format";
+import { grouped, plural } from "../ui/format";
 import { ErrorMessage } from "../ui/messages";
 import { valueKey } from "../ui/values";
 import { type Choice, choiceBody } from "../view/choice";
@@ -96,8 +96,8 @@ function describeRows(
   const { chosen, drawn } = chosenRuns;
   const charted =
     showsMeansOf(chosenRuns) || drawn.length === chosen.length
-      ? chosen.length.toLocaleString()
-      : `${chosen.length.toLocaleString()} selected, the first ${drawn.length}`;
+      ? grouped(chosen.length)
+      : `${grouped(chosen.length)} selected, the first ${drawn.length}`;
   return `${plural(total, "run")}${inGroups}, ${charted} in the charts`;
 }
 

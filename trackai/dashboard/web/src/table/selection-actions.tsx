@@ -9,7 +9,7 @@ import { mayChange } from "../api/session";
 import type { ChoiceBody } from "../api/types";
 import { Dialog } from "../ui/dialog";
 import { errorText } from "../ui/errors";
-import { plural } from "../ui/format";
+import { grouped, plural } from "../ui/format";
 import { go, keepingView } from "../view/address";
 import { type Choice, choiceBody, printChoice } from "../view/choice";
 import { Link } from "../view/link";
@@ -339,5 +339,5 @@ function listNames(ids: number[]): string {
   const named = ids.slice(0, MAX_NAMES).filter((id) => runNames.value.has(id));
   const names = (named.length > 0 ? named : ids.slice(0, MAX_NAMES)).map(nameOf).join(", ");
   const others = ids.length - MAX_NAMES;
-  return others > 0 ? `${names} and ${others.toLocaleString()} more` : names;
+  return others > 0 ? `${names} and ${grouped(others)} more` : names;
 }

@@ -2,9 +2,12 @@
 
 import { toJson } from "./json";
 
+/** "10,000". As English as the texts around it, with the point of its decimals in every language. */
+export const grouped = new Intl.NumberFormat("en").format;
+
 /** "1 run", "2 runs", "10,000 runs". */
 export const plural = (count: number, noun: string, nouns = `${noun}s`): string =>
-  `${count.toLocaleString()} ${count === 1 ? noun : nouns}`;
+  `${grouped(count)} ${count === 1 ? noun : nouns}`;
 
 /** Any value of a table cell, integers in full; "–" for a missing one. */
 export function formatValue(value: unknown): string {

@@ -2,6 +2,7 @@
 
 import type { ComponentChild } from "preact";
 import { useState } from "preact/hooks";
+import { grouped } from "./format";
 
 const MAX_ROWS = 200;
 
@@ -13,7 +14,7 @@ export function useMaxRows(...rows: number[]): [number, ComponentChild] {
   const button = rows.some((count) => count > max) && (
     <p>
       <button type="button" onClick={() => setShowsAll(true)}>
-        Show all {total.toLocaleString()} rows
+        Show all {grouped(total)} rows
       </button>
     </p>
   );

@@ -2,8 +2,8 @@
 
 import { toJson } from "./json";
 
-/** Order names by the numbers in them: key2 before key10. */
-export const compareNatural = new Intl.Collator(undefined, { numeric: true }).compare;
+/** Order names by the numbers in them: key2 before key10. In all languages alike. */
+export const compareNatural = new Intl.Collator("en", { numeric: true }).compare;
 
 /** A key under which values that are equal in Python are equal here. */
 export const valueKey = (value: unknown): string => toJson(value ?? null);
