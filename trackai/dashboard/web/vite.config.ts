@@ -1,9 +1,30 @@
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
-const BASE = /[\\/]src[\\/](api|ui|view)[\\/](?!markdown-elements)|node_modules[\\/]@?preact/;
+// What all scripts share. The first requests need no more than this.
+const BASE =
+  /src[\\/](api|ui|view)[\\/](?!markdown-elements)|(runs-query|ticks|scale|shortcuts|state|unread)\.ts$|@?preact/;
+// What most pages share.
+const CHARTS = /src[\\/]chart[\\/](?!svg|csv)|uPlot\.esm|view-state|bulk-change/;
+
+/** Load the charts while the first script starts the first requests. */
+const preloadCharts: Plugin = {
+  name: "preload-charts",
+  transformIndexHtml: {
+    order: "post",
+    handler: (_, { bundle, path }) =>
+      Object.values(path === "/index.html" ? (bundle ?? {}) : {})
+        .filter((output) => output.type === "chunk" && output.name === "charts")
+        .map(({ fileName }) => ({
+          tag: "link",
+          attrs: { rel: "modulepreload", crossorigin: true, href: `/${fileName}` },
+          injectTo: "head",
+        })),
+  },
+};
 
 export default defineConfig({
   base: "/",
+  plugins: [preloadCharts],
   build: {
     outDir: "../dist",
     emptyOutDir: true,
@@ -19,12 +40,13 @@ export default defineConfig({
       output: {
         // Constants stay `const`: the minifier writes their values where they are used.
         topLevelVar: false,
-        // One script of what the page and all that is loaded later share, in place of many. The
-        // frame of a figure, which may not use the storage that it reads, loads the other.
+        // Few scripts in place of many. The frame of a figure, which may not use the storage that
+        // the page reads, only loads the first.
         codeSplitting: {
           groups: [
             { name: "loader", test: /preload-helper/, priority: 2 },
             { name: "base", test: BASE, priority: 1 },
+            { name: "charts", test: CHARTS },
           ],
         },
       },

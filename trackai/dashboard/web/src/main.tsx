@@ -1,13 +1,22 @@
-// The entry point: starts the first requests, then renders the page.
+// The entry point: starts the first requests, loads the page meanwhile, and renders it.
 
 import { render } from "preact";
 import { prefetch } from "./api/client";
 import { columnsPath, projectPath } from "./api/projects";
-import { configPath, figuresPath, metricNamesPath, runPath, runsPath } from "./api/runs";
+import {
+  configPath,
+  figuresPath,
+  metricNamesPath,
+  runningPath,
+  runPath,
+  runsPath,
+} from "./api/runs";
 import { detectSignInLink } from "./api/session";
 import { viewPath } from "./api/views";
 import { App } from "./app/app";
+import { PAGES, shownPage } from "./app/pages";
 import { firstPageQuery } from "./table/runs-query";
+import { preload } from "./ui/lazy-module";
 import { restoreTheme } from "./ui/theme";
 import {
   groupBy,
@@ -35,6 +44,7 @@ if (run !== undefined) {
   const showsRuns = !groupBy.peek() && isMainPage;
   if (showsRuns) prefetch(runsPath(firstPageQuery(project)));
   prefetch(columnsPath(project), projectPath(project));
+  if (isMainPage) prefetch(runningPath(project));
   const view = viewId.peek();
   if (view !== undefined && isMainPage) prefetch(viewPath(view));
 }
@@ -42,4 +52,5 @@ if (run !== undefined) {
 restoreTheme();
 detectSignInLink();
 const root = document.getElementById("app");
+await preload(PAGES[shownPage().name]);
 if (root) render(<App />, root);

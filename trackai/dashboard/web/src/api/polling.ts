@@ -1,6 +1,6 @@
 // Data that is fetched again while the page is visible.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { toJson } from "../ui/json";
 import { errorMessage, isNotFound } from "./client";
 import { startPolling } from "./poller";
@@ -30,7 +30,8 @@ export function usePolled<T>(
   const [refreshes, setRefreshes] = useState(0);
   const shown = useRef("");
   const retryDelay = Math.min(interval || RETRY_MS, RETRY_MS);
-  useEffect(
+  // Other effects wait for the next frame, and a response may be there already.
+  useLayoutEffect(
     () =>
       startPolling(async (signal) => {
         if (document.hidden) return retryDelay;

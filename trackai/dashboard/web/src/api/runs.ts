@@ -40,9 +40,11 @@ export const runsPath = (query: RunsQuery): string => `/api/runs?${queryString(q
 export const listRuns = (query: RunsQuery, signal?: AbortSignal): Promise<RunList> =>
   get(runsPath(query), signal);
 
+export const runningPath = (projectId: number | undefined): string =>
+  `/api/runs?${queryString({ project_id: projectId, state: "running", limit: 1000 })}`;
+
 export async function listRunningIds(projectId: number | undefined): Promise<number[]> {
-  const query = queryString({ project_id: projectId, state: "running", limit: 1000 });
-  const { runs } = await get<RunList>(`/api/runs?${query}`);
+  const { runs } = await get<RunList>(runningPath(projectId));
   return runs.map((run) => run.id);
 }
 

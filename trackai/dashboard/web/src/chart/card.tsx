@@ -1,6 +1,6 @@
 // A chart on its card, fetched and drawn only while it is on screen or near it.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ExportMenu } from "./export-menu";
 import { openFullScreen } from "./full-screen-history";
 import { HiddenValues } from "./hidden-values";
@@ -9,6 +9,8 @@ import { type DrawnChart, describeHidden } from "./y-range";
 import { YRangeForm } from "./y-range-form";
 
 const HEIGHT = 210;
+// Cards that are this close to the screen are drawn, in pixels.
+const MARGIN = 200;
 
 interface Props extends ChartProps {
   height?: number;
@@ -22,8 +24,14 @@ const observer = new IntersectionObserver(
   (entries) => {
     for (const entry of entries) callbacks.get(entry.target)?.(entry.isIntersecting);
   },
-  { rootMargin: "200px" },
+  { rootMargin: `${MARGIN}px` },
 );
+
+/** What the observer says in the next frame: the first charts need not wait for it. */
+function isNearScreen(element: Element): boolean {
+  const { top, bottom, width } = element.getBoundingClientRect();
+  return width > 0 && bottom > -MARGIN && top < innerHeight + MARGIN;
+}
 
 export function Card({ height = HEIGHT, full, ...props }: Props) {
   const box = useRef<HTMLElement>(null);
@@ -33,9 +41,10 @@ export function Card({ height = HEIGHT, full, ...props }: Props) {
   // Until it is scrolled to, a card is only a frame with a name.
   const wasVisible = useRef(false);
   wasVisible.current ||= isVisible;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
+    setVisible(isNearScreen(element));
     callbacks.set(element, setVisible);
     observer.observe(element);
     return () => {

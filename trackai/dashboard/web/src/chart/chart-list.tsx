@@ -9,6 +9,7 @@ import { fullScreenPath, meanBy, metricSearch, projectId, runId } from "../view/
 import { useScrollPosition } from "../view/scroll-positions";
 import { Card } from "./card";
 import { ChartTools, MetricSearch } from "./chart-toolbar";
+import { useExports } from "./export-menu";
 import { FullScreen } from "./full-screen";
 import { GroupLegend } from "./group-legend";
 import { orderMetrics } from "./metric-order";
@@ -48,6 +49,7 @@ export function ChartList(props: Props) {
   const lastPattern = useRef(/(?:)/);
   const search = searchMetrics(orderMetrics(paths ?? []), metricSearch.value, lastPattern.current);
   lastPattern.current = search.pattern;
+  useExports();
   const hasRuns = runIds.length > 0;
   const box = useRef<HTMLElement>(null);
   useScrollPosition(box, `charts ${runId.value ?? ""}`, paths !== undefined && hasRuns);
@@ -80,7 +82,7 @@ export function ChartList(props: Props) {
           matches={search.paths.length}
         />
       )}
-      {hasRuns && !board && (
+      {paths && hasRuns && !board && (
         <SectionList
           paths={search.paths}
           card={(path) => <Card key={path} path={path} {...chartProps} />}

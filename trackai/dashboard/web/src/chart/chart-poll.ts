@@ -177,13 +177,10 @@ function fetchRuns(
   const xMetric = metricOfAxis(axis);
   // The values of a metric are found by their steps.
   const x: XAxis = axis === "time" || axis === "relative" ? axis : "step";
-  // One bucket for two pixels.
-  const points = Math.min(2000, Math.max(50, Math.round(poll.width() / 2)));
   const logX = poll.logX && x !== "time";
   const chartRequest = {
     runIds,
     path,
-    points,
     x,
     smoothing,
     ifKnown,
@@ -195,5 +192,10 @@ function fetchRuns(
     xMetric,
     known: steps ? known.zoomed : known.full,
   };
-  return enqueue(() => fetchChart(chartRequest, signal), signal, isLastZoomed(path));
+  // The width is read when all charts of the page are laid out, not after each of them.
+  const send = () => fetchChart({ ...chartRequest, points: pointsFor(poll.width()) }, signal);
+  return enqueue(send, signal, isLastZoomed(path));
 }
+
+/** One bucket for two pixels. */
+const pointsFor = (width: number): number => Math.min(2000, Math.max(50, Math.round(width / 2)));

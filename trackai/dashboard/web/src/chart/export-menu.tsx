@@ -5,11 +5,16 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { fetchNames, nameOf } from "../api/run-names";
 import { fileName, saveFile } from "../ui/download";
 import { errorText } from "../ui/errors";
+import { usePreloaded } from "../ui/lazy-module";
 import { usePopover } from "../ui/popover";
-import { allPointsCsv, drawnCsv } from "./csv";
 import type { ChartProps } from "./plot";
-import { chartPng, chartSvg } from "./svg";
 import type { DrawnChart } from "./y-range";
+
+// They are not in the scripts of the first chart.
+const csv = () => import("./csv");
+const svg = () => import("./svg");
+
+export const useExports = (): void => usePreloaded(csv, svg);
 
 type Props = ChartProps & { drawn: RefObject<DrawnChart | undefined> };
 
@@ -29,8 +34,14 @@ export function ExportMenu({ path, series, chosen, names, drawn }: Props) {
       if (!abort.current?.signal.aborted) setStatus(errorText(problem));
     }
   };
-  const saveText = (extension: string, type: string, content: (chart: DrawnChart) => string) =>
-    saving((chart) => saveFile(fileName(path, extension), new Blob([content(chart)], { type })));
+  const saveText = (
+    extension: string,
+    type: string,
+    content: (chart: DrawnChart) => Promise<string>,
+  ) =>
+    saving(async (chart) =>
+      saveFile(fileName(path, extension), new Blob([await content(chart)], { type })),
+    );
   const savePoints = saving(async () => {
     abort.current = new AbortController();
     // Also of runs that only a mean is drawn of.
@@ -38,16 +49,19 @@ export function ExportMenu({ path, series, chosen, names, drawn }: Props) {
     const runs = chosen.map((id) => ({ id, name: names.get(id) ?? nameOf(id) }));
     const showProgress = (points: number) => setStatus(`${points} points…`);
     const paths = series?.metrics ?? [path];
-    const csv = await allPointsCsv(paths, runs, showProgress, abort.current.signal);
-    saveFile(fileName(path, "points.csv"), csv);
+    const { allPointsCsv } = await csv();
+    const text = await allPointsCsv(paths, runs, showProgress, abort.current.signal);
+    saveFile(fileName(path, "points.csv"), text);
     setStatus("");
   });
   const actions = {
     "PNG image": saving(async (chart) =>
-      saveFile(fileName(path, "png"), await chartPng(path, chart)),
+      saveFile(fileName(path, "png"), await (await svg()).chartPng(path, chart)),
     ),
-    "SVG image": saveText("svg", "image/svg+xml", (chart) => chartSvg(path, chart)),
-    "CSV (as drawn)": saveText("csv", "text/csv", drawnCsv),
+    "SVG image": saveText("svg", "image/svg+xml", async (chart) =>
+      (await svg()).chartSvg(path, chart),
+    ),
+    "CSV (as drawn)": saveText("csv", "text/csv", async (chart) => (await csv()).drawnCsv(chart)),
     "CSV (all points)": savePoints,
   };
   return (

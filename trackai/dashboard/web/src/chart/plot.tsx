@@ -1,7 +1,7 @@
 // The plot of one metric: a line for each run or group of runs, with a band around it.
 
 import type { RefObject } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { ChoiceBody } from "../api/types";
 import { customColors } from "../ui/colors";
@@ -143,7 +143,7 @@ function useUplot({ box, chart, path, names, labels, height, ...others }: UplotO
   const shape = useRef("");
   const drawn = useRef<DrawnChart>();
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = box.current;
     if (!element || !chart) return;
     const current = toDrawnChart(path, chart, names, logYOfSeries ?? logY.value);
@@ -192,7 +192,7 @@ function useUplot({ box, chart, path, names, labels, height, ...others }: UplotO
     height,
   ]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
     const observer = new ResizeObserver(() =>

@@ -1,6 +1,6 @@
 // The data of a chart as it changes with the address and with its runs.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ChoiceBody } from "../api/types";
 import { band, logX, meanBy, smoothing, xAxis, zoomRange } from "../view/parameters";
 import type { ChartData } from "./chart-data";
@@ -53,10 +53,11 @@ export function useChart({ path, runIds, choice, live, running, width }: Options
   );
   const requestKey = [seriesKey, zoom?.min, zoom?.max].join("\u0000");
   const [chart, setChart] = useState(() => kept.get(requestKey));
-  useEffect(() => {
+  useLayoutEffect(() => {
     fullChart.current = undefined;
   }, [seriesKey]);
-  useEffect(() => {
+  // Other effects wait for the next frame.
+  useLayoutEffect(() => {
     if (!live || runIds.length === 0) return;
     // After a reset of the zoom, show the full chart before it is fetched again.
     if (!zoom && fullChart.current) setChart(fullChart.current);

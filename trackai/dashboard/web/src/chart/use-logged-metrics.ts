@@ -1,6 +1,6 @@
 // The metrics that the selected runs have logged, of all metrics of their project.
 
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { getLoggedPaths } from "../api/charts";
 import type { ChoiceBody, Columns } from "../api/types";
 
@@ -18,7 +18,7 @@ export function useLoggedMetrics(
   const unsure = totalRuns === undefined ? [] : metrics.filter(({ runs }) => runs < totalRuns);
   const needsRequest = unsure.length > 0 && choice !== undefined;
   const requestKey = JSON.stringify([choice, unsure.map(({ path, runs }) => [path, runs])]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!needsRequest || !choice) return;
     const abort = new AbortController();
     getLoggedPaths(choice, abort.signal).then(setLogged, () => {

@@ -1,6 +1,6 @@
 // The data of a chart of several metrics, or with an x axis of its own.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ChoiceBody } from "../api/types";
 import { band, logX, meanBy, smoothing, xAxis, zoomRange } from "../view/parameters";
 import type { ChartData } from "./chart-data";
@@ -56,7 +56,7 @@ export function useSeriesChart(options: Options): ChartState {
     logX.value,
     zoom,
   ]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!live || runIds.length === 0) return;
     parts.current = [];
     const stops = metrics.map((path, index) =>

@@ -35,6 +35,8 @@ interface Props {
   hasLine: boolean;
   /** The run to compare with, if there is one. */
   baseline: Run | undefined;
+  /** Changes when times such as "5 s ago" are to be rendered again. */
+  clock: number;
   onToggle: (row: number, run: Run, isRange: boolean) => void;
   onRename: (id: number, name: string) => Promise<unknown>;
 }

@@ -6,10 +6,11 @@ import { chartedGroups, useGroupMembers } from "../chart/use-group-members";
 import { slotStyle } from "../ui/colors";
 import { grouped, plural } from "../ui/format";
 import { ErrorMessage } from "../ui/messages";
+import { useStableCallback } from "../ui/stable-callback";
 import { valueKey } from "../ui/values";
 import { type Choice, choiceBody } from "../view/choice";
 import { baselineId, columns, groupBy, meanBy } from "../view/parameters";
-import { columnWidths } from "../view/table-columns";
+import { isFitting } from "../view/table-columns";
 import { useBaseline } from "./baseline";
 import { nameStyle } from "./column-styles";
 import { EmptyTable } from "./empty-table";
@@ -20,6 +21,9 @@ import { TableHead } from "./table-head";
 import { useDefaultColumns } from "./use-default-columns";
 import { useSelection } from "./use-selection";
 import { type TableData, useTableData } from "./use-table-data";
+
+// How exact times such as "5 s ago" are.
+const CLOCK_MS = 5000;
 
 interface Props {
   projectId: number;
@@ -78,9 +82,9 @@ export function RunsTable({ projectId, onNewestRuns, changes, figures, ...chosen
 }
 
 const rowsClass = (): string => {
-  const isWide = columns.value.length > 0 || Object.keys(columnWidths.value).length > 0;
-  if (!isWide) return "rows";
-  return baselineId.value === undefined ? "rows far" : "rows far compared";
+  // Sticky cells, of which each is a layer, are for tables that may scroll sideways.
+  if (baselineId.value === undefined) return isFitting.value ? "rows" : "rows far";
+  return columns.value.length > 0 ? "rows far compared" : "rows";
 };
 
 type ChosenRuns = Pick<Props, "choice" | "chosen" | "drawn">;
@@ -133,6 +137,10 @@ function useRows(
       />
     );
   };
+  // Only rows with something new are rendered again.
+  const onToggle = useStableCallback(selection.toggleRun);
+  const onRename = useStableCallback(table.renameRun);
+  const clock = Math.floor(Date.now() / CLOCK_MS);
   // While pages are fetched again, a run may be on two of them.
   const keyed = new Set<number>();
   const runRow = (row: number) => {
@@ -149,8 +157,9 @@ function useRows(
         isSelected={selection.isChosen(run, table.groupAt(row))}
         hasLine={withLines.has(run.id)}
         baseline={baseline}
-        onToggle={selection.toggleRun}
-        onRename={table.renameRun}
+        clock={clock}
+        onToggle={onToggle}
+        onRename={onRename}
       />
     );
   };

@@ -13,6 +13,8 @@ import { runsQuery } from "./runs-query";
 const POLL_MS = 3000;
 // Scrolling past a page does not fetch it.
 const SCROLL_DELAY_MS = 30;
+// The charts of the page come before the figures that a table shows by default.
+const FIGURES_DELAY_MS = 150;
 const MAX_GROUPS = 1000;
 // The newest runs are fetched for the charts, also while the table shows groups.
 const NEWEST = 20;
@@ -20,14 +22,16 @@ const NEWEST = 20;
 // The parameter that the server could not read is at the start of its error message.
 const UNREADABLE = /^(filter|sort_by|sort_order|columns|by): /;
 
+/** What is on screen: nothing yet, other pages, these pages but for default figures, or these. */
+export type Loaded = "nothing" | "others" | "withoutFigures" | "these";
+
 export interface TablePoll {
   projectId: number;
   isGrouped: boolean;
   visible: PageRef[];
   /** The parameters that the server could not read. */
   ignored: string[];
-  /** What is on screen: nothing yet, other pages, or these pages. */
-  loaded: "nothing" | "others" | "these";
+  loaded: Loaded;
   onGroups: (groups: RunGroup[]) => void;
   onPage: (page: PageRef, runs: Run[]) => void;
   onNewestRuns: (runs: Run[]) => void;
@@ -56,7 +60,12 @@ export function pollTable(poll: TablePoll): () => void {
     }
     return POLL_MS;
   };
-  const delays = { nothing: undefined, others: SCROLL_DELAY_MS, these: POLL_MS };
+  const delays = {
+    nothing: undefined,
+    others: SCROLL_DELAY_MS,
+    withoutFigures: FIGURES_DELAY_MS,
+    these: POLL_MS,
+  };
   return startPolling(load, delays[poll.loaded]);
 }
 
@@ -64,14 +73,20 @@ async function read(poll: TablePoll, signal: AbortSignal): Promise<void> {
   const { isGrouped, visible } = poll;
   if (isGrouped) await readGroups(poll, signal);
   const isFirst = visible.length === 0 && !isGrouped;
+  const pages = isFirst ? [{ section: ALL_RUNS, page: 0 }] : visible;
+  if (pages.length === 0) poll.onLoaded();
   let previous: { page: PageRef; next: string | undefined } | undefined;
-  for (const page of isFirst ? [{ section: ALL_RUNS, page: 0 }] : visible) {
+  for (const page of pages) {
     // By cursor, no run is on both pages or on none if runs come and go between the requests.
     const follows = previous?.page.section === page.section && previous.page.page + 1 === page.page;
     const cursor = follows ? previous?.next : undefined;
-    previous = { page, next: await readPage(poll, page, cursor, signal) };
+    const query = runsQuery(poll.projectId, page.section.filter, page.page, poll.ignored);
+    const list = await listRuns({ ...query, cursor }, signal);
+    // The table is rendered when it is given the rows, and decides then when to read them again.
+    if (page === pages.at(-1)) poll.onLoaded();
+    showPage(poll, page, list);
+    previous = { page, next: list.next_cursor ?? undefined };
   }
-  poll.onLoaded();
 }
 
 async function readGroups(poll: TablePoll, signal: AbortSignal): Promise<void> {
@@ -82,22 +97,12 @@ async function readGroups(poll: TablePoll, signal: AbortSignal): Promise<void> {
   showNewest(poll, await listRuns({ ...query, columns: undefined, limit: NEWEST }, signal));
 }
 
-/** Read a page of runs; returns the cursor of the next one. */
-async function readPage(
-  poll: TablePoll,
-  page: PageRef,
-  cursor: string | undefined,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const query = runsQuery(poll.projectId, page.section.filter, page.page, poll.ignored);
-  const list = await listRuns({ ...query, cursor }, signal);
+function showPage(poll: TablePoll, page: PageRef, list: RunList): void {
   rememberNames(list.runs);
   poll.onPage(page, list.runs);
-  if (!poll.isGrouped) {
-    poll.onTotal(list.total);
-    if (page.page === 0) showNewest(poll, list);
-  }
-  return list.next_cursor ?? undefined;
+  if (poll.isGrouped) return;
+  poll.onTotal(list.total);
+  if (page.page === 0) showNewest(poll, list);
 }
 
 function showNewest(poll: TablePoll, { runs, total }: RunList): void {

@@ -19,14 +19,17 @@ export function useDefaultColumns(box: RefObject<HTMLElement>, figures: string[]
       const fitting = figures.slice(0, count);
       if (fitting.join("\n") !== defaultColumns.peek().join("\n")) defaultColumns.value = fitting;
     };
-    measure();
+    // It also calls once after the layout of this frame, before anything is painted.
     const observer = new ResizeObserver(measure);
     observer.observe(element);
-    return () => {
-      observer.disconnect();
-      defaultColumns.value = [];
-    };
+    return () => observer.disconnect();
   }, [figures.join("\n")]);
+  useLayoutEffect(
+    () => () => {
+      defaultColumns.value = [];
+    },
+    [],
+  );
 }
 
 /** What a cell takes at least; the rest of the row's width goes to it as well. */

@@ -1,7 +1,7 @@
 // The rows of the table: only the pages of visible rows are fetched.
 
 import type { RefObject } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { rememberNames } from "../api/run-names";
 import { renameRun as renameOnServer } from "../api/runs";
 import type { Run, RunGroup } from "../api/types";
@@ -18,6 +18,7 @@ import {
   sortOrder,
 } from "../view/parameters";
 import { useScrollPosition } from "../view/scroll-positions";
+import { isFitting } from "../view/table-columns";
 import {
   countRows,
   layOutSections,
@@ -27,7 +28,7 @@ import {
   sectionAt,
   visiblePages,
 } from "./group-layout";
-import { pollTable } from "./table-poll";
+import { type Loaded, pollTable } from "./table-poll";
 
 export const ROW_HEIGHT = 32;
 
@@ -101,21 +102,27 @@ export function useTableData({ projectId, box, changes, onNewestRuns }: Options)
   useScrollPosition(box, "table", rowCount > 0, rowsKey);
   const visible = visiblePages(sections, rows.first, rows.end);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     setPages(new Map());
     setTotal(undefined);
     setGroups(undefined);
   }, [rowsKey]);
 
-  useEffect(() => {
-    const isLoaded = visible.every((page) => pages.has(pageKey(page)));
-    const isCurrent = loadedKey.current === latestKey && isLoaded;
+  const describeLoaded = (): Loaded => {
+    if (loadedKey.current === "") return "nothing";
+    if (!visible.every((page) => pages.has(pageKey(page)))) return "others";
+    if (loadedKey.current === latestKey) return "these";
+    const isNew = loadedKey.current === `${rowsKey}\u0000\u0000${changes}`;
+    return isNew && isFitting.value ? "withoutFigures" : "others";
+  };
+
+  useLayoutEffect(() => {
     return pollTable({
       projectId,
       isGrouped,
       visible,
       ignored,
-      loaded: loadedKey.current === "" ? "nothing" : isCurrent ? "these" : "others",
+      loaded: describeLoaded(),
       onGroups: (fetched) => setGroups((before) => keepIfEqual(before, fetched)),
       onPage: (page, runs) => setPages((before) => withPage(before, pageKey(page), runs)),
       onNewestRuns,

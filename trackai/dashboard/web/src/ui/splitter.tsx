@@ -23,7 +23,16 @@ export function Splitter({ storageKey, label }: { storageKey: string; label: str
   useLayoutEffect(() => {
     const stored = Number(localStorage.getItem(storageKey));
     if (stored > 0) setWidth(stored);
-    else divider.current?.setAttribute("aria-valuenow", String(currentWidth()));
+  }, []);
+  // After each layout that changes it.
+  useLayoutEffect(() => {
+    const first = divider.current?.previousElementSibling;
+    if (!first) return;
+    const observer = new ResizeObserver(() =>
+      divider.current?.setAttribute("aria-valuenow", String(currentWidth())),
+    );
+    observer.observe(first);
+    return () => observer.disconnect();
   }, []);
   const drag = (event: PointerEvent) => {
     const parent = divider.current?.parentElement;

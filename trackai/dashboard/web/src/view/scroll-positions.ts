@@ -1,7 +1,7 @@
 // Scroll positions are kept with each entry of the history, and restored on the way back.
 
 import type { RefObject } from "preact";
-import { useLayoutEffect } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 const boxes = new Map<string, HTMLElement>();
 
@@ -23,10 +23,15 @@ export function useScrollPosition(
   ready: boolean,
   content = "",
 ): void {
+  const shown = useRef<string>();
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
-    element.scrollTop = ready ? (history.state?.[name] ?? 0) : 0;
+    const position = ready ? (history.state?.[name] ?? 0) : 0;
+    const key = `${name}\u0000${content}`;
+    // New content is at its start without being moved there, which takes a layout.
+    if (position > 0 || (shown.current ?? key) !== key) element.scrollTop = position;
+    shown.current = key;
     if (ready) boxes.set(name, element);
     return () => {
       boxes.delete(name);

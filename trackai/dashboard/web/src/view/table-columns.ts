@@ -97,6 +97,12 @@ export const columnWidths: ReadonlySignal<Record<string, number>> = computed(() 
   return dragged ? { ...widths, [dragged.field]: clampWidth(dragged.width) } : widths;
 });
 
+/** Whether the table is as wide as the page has room for: nobody has changed its columns. */
+export const isFitting = computed(
+  () =>
+    listedColumns.value === defaultColumns.value && Object.keys(columnWidths.value).length === 0,
+);
+
 /** Whether the address changes what the view says. */
 export const hasOwnColumns = computed(() =>
   ["columns", "pinned", "widths"].some((name) => params.value.has(name)),
