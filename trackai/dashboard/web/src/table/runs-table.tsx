@@ -24,7 +24,7 @@ import { type TableData, useTableData } from "./use-table-data";
 interface Props {
   projectId: number;
   choice: Choice;
-  /** The row ids of the chosen runs, and those that have lines of their own in the charts. */
+  /** The row ids of the shown runs, and those that have lines of their own in the charts. */
   chosen: number[];
   drawn: number[];
   onNewestRuns: (runs: Run[]) => void;

@@ -1,6 +1,7 @@
 // The address holds the whole view, so that a link shows the same.
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import { NO_CHOICE } from "./choice";
 import { type Change, parseId, printAddress } from "./parsing";
 import { otherScrollPositions, scrollPositions } from "./scroll-positions";
 
@@ -29,6 +30,7 @@ const PROJECT_VIEW = [
   "runs",
   "select",
   "except",
+  "default",
   "base",
   "metrics",
   "x",
@@ -54,10 +56,8 @@ export function keepingView(change: Change): Change {
 
 /** The archived or trashed runs of a project; what is chosen elsewhere is not there. */
 export const showingShelf = (show: string | undefined): Change => ({
+  ...NO_CHOICE,
   show,
-  runs: undefined,
-  select: undefined,
-  except: undefined,
   open: undefined,
 });
 
