@@ -73,7 +73,7 @@ export function hitItem(hit: SearchHit): PaletteItem {
     key: `${hit.kind} ${hit.run_id ?? ""} ${hit.project_id} ${hit.name}`,
     group: GROUPS[hit.kind],
     name: hit.name,
-    detail: hit.kind === "project" ? "" : hit.project,
+    detail: hit.kind === "project" ? "" : hit.project + (hit.is_archived ? " · archived" : ""),
     address: keep ? changedAddress(to) : pageAddress(to),
     run: () => go(to, { keep }),
   };
