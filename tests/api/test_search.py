@@ -82,11 +82,24 @@ def test_runs_that_are_out_of_the_way(server: Server, db_path: Path) -> None:
     def alerts(query: str = "") -> int:
         return len(server.get(f"/api/alerts?{query}")["alerts"])
 
+    def hidden(query: str = "") -> tuple[int, int]:
+        page = server.get(f"/api/alerts?{query}")
+        return page["archived"], page["archived_runs"]
+
+    def archived_hits() -> list[bool]:
+        return [hit["is_archived"] for hit in server.get("/api/search?text=kept")["hits"]]
+
     assert (len(hits(server, "kept")), len(hits(server, "good")), alerts()) == (1, 1, 1)
+    assert (hidden(), archived_hits()) == ((0, 0), [False])
     change("archive")
     assert (len(hits(server, "kept")), len(hits(server, "good")), alerts()) == (1, 1, 0)
+    assert (hidden(), hidden("project_id=1"), hidden("level=info")) == ((1, 1), (1, 1), (0, 0))
+    assert (alerts("archived=true"), hidden("archived=true")) == (1, (0, 0))
+    assert (alerts(f"run_id={run.id}"), hidden(f"run_id={run.id}")) == (1, (0, 0))
+    assert archived_hits() == [True]
     change("trash")
     assert (hits(server, "kept"), hits(server, "good"), alerts()) == ([], [], 0)
+    assert (alerts("archived=true"), hidden()) == (0, (0, 0))
     assert alerts(f"run_id={run.id}") == 1
     change("restore")
     change("unarchive")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.test_projects import make
+from tests.api.test_projects import make, make_run
 from tests.conftest import execute_sql
 from trackai.structs import layouts
 
@@ -99,6 +99,35 @@ def test_a_view_keeps_the_columns_of_the_table(server: Server) -> None:
     assert server.request("PUT", path, change).json["layout"] == {"sections": []}
 
 
+def test_a_view_keeps_which_rows_the_table_shows(server: Server) -> None:
+    project = make(server, "p")["id"]
+    run = make_run(server, project, "first")
+    uid = server.get(f"/api/runs/{run}/details")["uid"]
+    rows = {
+        "filter": "lr < 0.01 or (", "archived": True, "sort_by": "metric.loss.min",
+        "sort_order": "asc", "group_by": 'config.lr,config."a, b"',
+        "baseline": {"uid": uid, "name": "first"},
+    }  # fmt: skip
+    body = {"name": "a", "layout": {"sections": [], "rows": rows}}
+    created = server.request("POST", f"/api/projects/{project}/views", body)
+    assert created.json["layout"] == {"sections": [], "rows": rows}
+    assert created.json["baseline_id"] == run
+    path = f"/api/views/{created.json['id']}"
+    assert server.get(path) == created.json
+    # The baseline is found in the trash, and not after it was deleted.
+    keep = {"run_ids": [run], "action": {"type": "trash"}, "cursor": 0}
+    assert server.request("POST", "/api/runs/bulk", keep).status == 200
+    assert server.get(path)["baseline_id"] == run
+    delete = {"run_ids": [run], "action": {"type": "delete"}, "cursor": 0}
+    assert server.request("POST", "/api/runs/bulk", delete).status == 200
+    assert server.get(path) == {**created.json, "baseline_id": None}
+    change = {"name": "a", "layout": {"sections": [], "rows": {}}, "version": 1}
+    assert server.request("PUT", path, change).json["layout"]["rows"] == {
+        "filter": "", "archived": False, "sort_by": "", "sort_order": "desc", "group_by": "",
+        "baseline": None,
+    }  # fmt: skip
+
+
 def test_names_are_unique_in_a_project(server: Server) -> None:
     make(server, "p")
     make(server, "q")
@@ -133,6 +162,13 @@ def test_views_of_an_unknown_project(server: Server) -> None:
             "layout.table.widths[...]: must be an integer >= 48",
         ),
         ({"table": {"columns": ["lr"]}}, "columns: "),
+        ({"rows": {"order": "desc"}}, "layout.rows.order: unknown field"),
+        ({"rows": {"filter": "a" * 8193}}, "filter: must have at most 8192 characters, got 8193"),
+        ({"rows": {"filter": "a\0"}}, "filter: must not contain the character U+0000"),
+        ({"rows": {"sort_by": "="}}, "sort_by: "),
+        ({"rows": {"group_by": "a,,"}}, "group_by: "),
+        ({"rows": {"sort_order": "up"}}, "layout.rows.sort_order: "),
+        ({"rows": {"baseline": {"name": "a"}}}, "layout.rows.baseline.uid: "),
         ({"table": {"pinned": ["="]}}, "pinned: "),
         ({"table": {"widths": {"lr": 100}}}, "widths: "),
         (

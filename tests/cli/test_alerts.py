@@ -38,6 +38,12 @@ def test_alerts_are_listed_latest_first(server: Server, trackai: Trackai, place:
     shown = trackai("alerts", "--limit", 1, *url)
     assert shown.out.count("\n") == 2
     assert shown.err == "Showing 1 of 3 alerts. Use --limit to see more.\n"
+    trackai("archive", "other/second", *url)
+    left = trackai("alerts", *url)
+    assert left.out.count("\n") == 2
+    assert left.err == "Not listed: 2 alerts of 1 archived run. Use --archived to see them.\n"
+    everything = trackai("alerts", "--archived", *url)
+    assert (everything.out.count("\n"), everything.err) == (4, "")
     assert trackai("alerts", "--level", "none", *url).out.count("\n") == 1
     assert "'nope'" in trackai("alerts", "nope", *url, code=3).err
     assert "'nope'" in trackai("alerts", "--run", "nope", *url, code=3).err

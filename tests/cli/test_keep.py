@@ -53,9 +53,11 @@ def test_runs_are_archived_and_trashed_by_name_and_by_filter(
     assert trackai("show", "latest", "--json", *place).json["run"]["id"] == 4
     assert trackai("wait", "r2", "--until", "loss >= 2", *place).code == 0
     assert "pass either runs or --filter" in trackai("trash", *place, code=2).err
-    for condition in ("lr <", "lr = 1) or (lr = 2", ""):
-        refused = trackai("restore", "--filter", condition, *place, code=2).err
-        assert refused == trackai("trash", "--filter", condition, *place, code=2).err
+    for condition in ("lr <", "lr = 1) or (lr = 2", "", "lr < 1 and nope = 2"):
+        refused = trackai("trash", "--filter", condition, *place, code=2).err
+        for command in ("restore", "unarchive"):
+            assert trackai(command, "--filter", condition, *place, code=2).err == refused
+    assert "at position 12 ('nope')" in refused
     assert "run 'nope' not found" in trackai("restore", "nope", *place, code=3).err
 
 

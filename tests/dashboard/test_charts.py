@@ -184,12 +184,12 @@ def test_colours_are_distinct_and_stable(served: Server, page: Page) -> None:
     expect(dots).to_have_count(2)
     fifteenth, seventh = colours()
     assert fifteenth != seventh
-    page.get_by_role("checkbox", name=re.compile("^Show")).nth(2).check()  # run 13
+    page.get_by_role("checkbox", name=re.compile("^Select (?!all)")).nth(2).check()  # run 13
     expect(dots).to_have_count(3)
     last, middle, first = colours()
     assert (last, first) == (fifteenth, seventh)
     assert middle not in {last, first}
-    page.get_by_role("checkbox", name=re.compile("^Show")).last.uncheck()
+    page.get_by_role("checkbox", name=re.compile("^Select (?!all)")).last.uncheck()
     expect(dots).to_have_count(2)
     assert colours() == [last, middle]
     page.goto(f"{served.url}/?project=2&runs=7,15&full=loss")
@@ -616,9 +616,9 @@ def test_metrics_of_no_selected_run_are_not_drawn(server: Server, page: Page) ->
     page.goto(f"{address}&runs={first_run}")
     _chart(page, "loss")
     expect(page.locator("figure")).to_have_count(1)
-    page.get_by_role("checkbox", name="Show two").check()
+    page.get_by_role("checkbox", name="Select two").check()
     _chart(page, "other")
-    page.get_by_role("checkbox", name="Show two").uncheck()
+    page.get_by_role("checkbox", name="Select two").uncheck()
     expect(page.locator("figure")).to_have_count(1)
     page.goto(f"{address}&runs={first_run},99&range=step:100:200")
     expect(_chart(page, "loss")).to_contain_text("No points in this range.")

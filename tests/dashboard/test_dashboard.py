@@ -61,12 +61,13 @@ def test_runs_are_filtered_sorted_and_selected(server: Server, demo: None, page:
     page.get_by_label("Filter runs").press("Enter")
     page.get_by_role("button", name="opt/lr").click()
     expect(page).to_have_url(re.compile(r"sort=config\.opt%2Flr"))
-    page.get_by_role("button", name="Clear selection").click()
+    page.get_by_role("button", name="Show none").click()
     expect(page.get_by_text("Select runs to see")).to_be_visible()
-    page.get_by_role("checkbox", name=re.compile("Show")).first.check()
+    page.get_by_role("checkbox", name=re.compile("^Select (?!all)")).first.check()
     expect(page.locator("figure canvas").first).to_be_visible()
     page.goto(page.url)  # the selection is in the URL
-    expect(page.get_by_role("checkbox", name=re.compile("Show"), checked=True)).to_have_count(1)
+    chosen = page.get_by_role("checkbox", name=re.compile("^Select"), checked=True)
+    expect(chosen).to_have_count(1)
 
 
 def test_invalid_filter_reports_the_position(server: Server, demo: None, browser: Browser) -> None:
@@ -323,7 +324,7 @@ def test_a_read_key_shows_runs_without_changing_them(guarded: Server, browser: B
     key.press("Enter")
     expect(page.get_by_role("heading", name="Sign in")).to_have_count(0)
     page.goto(f"{guarded.url}/?project=1")
-    page.get_by_role("checkbox", name=re.compile("Show")).first.uncheck()
+    page.get_by_role("checkbox", name=re.compile("^Select (?!all)")).first.check()
     expect(page.get_by_text("Read only")).to_be_visible()
     expect(page.get_by_role("button", name="Delete")).to_have_count(0)
     expect(page.get_by_role("button", name=re.compile("Rename"))).to_have_count(0)

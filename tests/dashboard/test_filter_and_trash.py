@@ -157,6 +157,8 @@ def test_all_that_match_go_to_the_trash_and_come_back(served: Server, page: Page
     page.get_by_role("button", name="Undo").press("Enter")
     expect(page.locator(".result")).to_have_text("Undone: 1,500 runs")
     _total(page, "1,500 runs")
+    expect(_actions(page)).to_contain_text("1,500 runs")
+    expect(page.get_by_role("checkbox", name="Select all runs")).to_be_checked()
     project = served.get("/api/projects/1")
     assert (project["total_runs"], project["trashed_runs"]) == (MANY, 0)
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
@@ -175,9 +177,10 @@ def test_the_trash_restores_runs_and_is_emptied(served: Server, page: Page) -> N
     assert accessibility_violations(page) == []
     # The charts show what a run in the trash has logged.
     expect(page.locator(".charts")).to_contain_text("val/acc")
-    # Until runs are chosen, all of them are shown, and can be restored.
-    expect(page.get_by_role("button", name="Restore")).to_be_visible()
-    page.get_by_role("checkbox", name="Show second in the charts").uncheck()
+    # Until runs are chosen, they are shown, and nothing is done to them.
+    expect(page.get_by_text("Showing the 2 newest runs")).to_be_visible()
+    expect(page.get_by_role("button", name="Restore")).to_have_count(0)
+    page.get_by_role("checkbox", name="Select first").check()
     page.get_by_role("button", name="Restore").click()
     expect(page.locator(".result")).to_have_text("Restored 1 run")
     expect(_rows(page)).to_have_text(["second"])
@@ -216,7 +219,7 @@ def test_archived_runs_are_shown_when_asked_for(served: Server, page: Page) -> N
     expect(_rows(page)).to_have_text(["second", "first"])
     expect(page.get_by_role("row", name="first")).to_contain_text("archived")
     assert accessibility_violations(page) == []
-    page.get_by_role("checkbox", name="Show second in the charts").uncheck()
+    page.get_by_role("checkbox", name="Select first").check()
     page.get_by_role("button", name="Unarchive").click()
     expect(page.get_by_role("row", name="first")).not_to_contain_text("archived")
     wait_until(page, lambda: served.get("/api/projects/1")["archived_runs"] == 0)

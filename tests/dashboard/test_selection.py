@@ -72,7 +72,7 @@ def grouped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def _box(page: Page, name: str) -> Locator:
-    return page.get_by_role("checkbox", name=f"Show {name} in the charts", exact=True)
+    return page.get_by_role("checkbox", name=f"Select {name}", exact=True)
 
 
 def _all(page: Page) -> Locator:
@@ -163,6 +163,84 @@ def test_the_runs_of_a_filter_are_moved_and_deleted(served: Server, page: Page) 
     assert max(sizes) < SMALL
 
 
+def _checked(page: Page) -> Locator:
+    return page.get_by_role("checkbox", name=re.compile("^Select run"), checked=True)
+
+
+def test_runs_that_are_shown_by_default_are_not_chosen(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1")
+    expect(page.get_by_text("Showing the 8 newest runs")).to_be_visible()
+    expect(page.get_by_text("1,500 runs, 8 in the charts")).to_be_visible()
+    expect(_box(page, "r1499")).not_to_be_checked()
+    expect(_all(page)).to_have_js_property("indeterminate", False)
+    expect(_actions(page)).to_have_count(0)
+    for name in ("r1490", "r1488", "r1498"):
+        _box(page, name).press("Space")
+    expect(_actions(page)).to_contain_text("3 runs")
+    expect(page.get_by_text("1,500 runs, 3 in the charts")).to_be_visible()
+    _actions(page).get_by_role("button", name="Archive").click()
+    expect(page.locator(".result")).to_have_text("Archived 3 runs")
+    assert _count(served, "archived=true") == 3
+    expect(page.get_by_text("Showing the 8 newest runs")).to_be_visible()
+    # Undoing brings back the selection as well.
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".result")).to_have_text("Undone: 3 runs")
+    expect(_actions(page)).to_contain_text("3 runs")
+    for name in ("r1490", "r1488", "r1498"):
+        expect(_box(page, name)).to_be_checked()
+    expect(_box(page, "r1499")).not_to_be_checked()
+    assert _count(served, "archived=true") == 0
+    # Without any run left, the default is shown again.
+    for name in ("r1490", "r1488", "r1498"):
+        _box(page, name).press("Space")
+    expect(page.get_by_text("Showing the 8 newest runs")).to_be_visible()
+
+
+def test_undoing_leaves_a_later_choice_alone(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&runs=1400,1401")
+    _actions(page).get_by_role("button", name="Move to trash").click()
+    expect(page.locator(".result")).to_have_text("Moved to the trash: 2 runs")
+    _box(page, "r1499").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".result")).to_have_text("Undone: 2 runs")
+    expect(_actions(page)).to_contain_text("1 run")
+    expect(_box(page, "r1499")).to_be_checked()
+
+
+@pytest.mark.parametrize("name", ["Compare", "Media"])
+def test_runs_that_are_shown_by_default_are_not_chosen_on_the_way_back(
+    grouped: Server, page: Page, name: str
+) -> None:
+    page.goto(f"{grouped.url}/?project=1")
+    page.get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("8 runs")
+    page.get_by_role("link", name="← Back to project").click()
+    expect(page.get_by_text("Showing the 8 newest runs")).to_be_visible()
+    expect(_checked(page)).to_have_count(0)
+    _box(page, "run 5").click()
+    expect(_actions(page)).to_contain_text("1 run")
+    expect(page).not_to_have_url(re.compile("default="))
+
+
+def test_no_run_is_shown_when_asked_for(grouped: Server, page: Page) -> None:
+    page.goto(f"{grouped.url}/?project=1")
+    page.get_by_role("button", name="Show none").click()
+    expect(page.get_by_text("30 runs, 0 in the charts")).to_be_visible()
+    page.get_by_role("button", name="Show the newest runs").click()
+    expect(page.get_by_text("30 runs, 8 in the charts")).to_be_visible()
+
+
+def test_groups_that_are_shown_by_default_are_not_chosen(grouped: Server, page: Page) -> None:
+    page.goto(f"{grouped.url}/?project=1&by=group")
+    expect(page.locator(".means > span")).to_have_text(["a 15 runs", "b 15 runs"])
+    group = page.get_by_role("checkbox", name="Select the runs of a")
+    expect(group).not_to_be_checked()
+    expect(_all(page)).not_to_be_checked()
+    group.click()
+    expect(_actions(page)).to_contain_text("15 runs")
+    expect(page.locator(".means > span")).to_have_text(["a 15 runs"])
+
+
 def test_chosen_runs_are_exported_and_compared(grouped: Server, page: Page) -> None:
     page.goto(f"{grouped.url}/?project=1&runs=0&filter=config.lr+%3D+0.1")
     _all(page).click()
@@ -180,6 +258,7 @@ def test_chosen_runs_are_exported_and_compared(grouped: Server, page: Page) -> N
     expect(_actions(page)).to_contain_text("14 runs")
     page.get_by_role("button", name="Clear selection").click()
     expect(_actions(page)).to_have_count(0)
+    expect(page.get_by_text("Showing the 8 newest runs")).to_be_visible()
 
 
 def _drawn(page: Page) -> list[dict[str, Any]]:
@@ -220,7 +299,7 @@ def test_runs_are_grouped_by_several_fields_and_by_tag(grouped: Server, page: Pa
     page.get_by_label("Group by").select_option("config.lr")
     page.get_by_label("then by").select_option("config.size")
     expect(page.get_by_text("30 runs in 6 groups, 0 in the charts")).to_be_visible()
-    group = page.get_by_role("checkbox", name="Show the runs of 0.1 · 2 in the charts")
+    group = page.get_by_role("checkbox", name="Select the runs of 0.1 · 2")
     group.click()
     expect(_actions(page)).to_contain_text("5 runs")
     expect(group).to_be_checked()

@@ -310,6 +310,32 @@ def test_alerts_are_counted_listed_and_lead_to_their_step(served: Server, page: 
     expect(dialog.get_by_text("(unread)")).to_have_count(0)
 
 
+def test_what_is_archived_is_said(db_path: Path, page: Page) -> None:
+    with serving(db_path) as server:
+        with trackai.init(project="p", name="kept") as run:
+            run.alert("look")
+            run.alert("look again", level="error")
+        body = {"run_ids": [run.id], "action": {"type": "archive"}, "cursor": 0}
+        assert server.request("POST", "/api/runs/bulk", body).status == 200
+        _ready(page, server.url)
+        page.get_by_role("button", name="Alerts", exact=True).click()
+        dialog = page.get_by_role("dialog", name="Alerts")
+        expect(dialog).to_contain_text("2 alerts of 1 archived run not shown")
+        expect(dialog).to_contain_text("No alerts of other runs.")
+        expect(dialog).not_to_contain_text("Report one")
+        expect(dialog.get_by_role("button", name="Mark all as read")).to_have_count(0)
+        assert accessibility_violations(page) == []
+        dialog.get_by_role("button", name="Show them").click()
+        expect(dialog.get_by_role("listitem")).to_have_count(2)
+        expect(dialog.get_by_role("button", name="Mark all as read")).to_be_enabled()
+        dialog.get_by_label("Level").select_option("info")
+        expect(dialog).to_contain_text("No alerts match.")
+        dialog.get_by_role("button", name="Close").click()
+        page.keyboard.press("Control+k")
+        page.keyboard.type("kept")
+        expect(page.get_by_role("option", name="kept p · archived")).to_be_visible()
+
+
 def test_a_new_alert_is_noticed(db_path: Path, page: Page) -> None:
     page.clock.install()
     with serving(db_path) as server:

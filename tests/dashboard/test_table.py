@@ -73,7 +73,7 @@ def _rows(page: Page) -> Locator:
 
 
 def _checkbox(page: Page, name: str) -> Locator:
-    return page.get_by_role("checkbox", name=f"Show {name} in the charts", exact=True)
+    return page.get_by_role("checkbox", name=f"Select {name}", exact=True)
 
 
 def test_groups_show_counts_and_means_and_expand(served: Server, page: Page) -> None:
@@ -264,14 +264,18 @@ def test_select_all_selects_the_matching_runs(served: Server, page: Page) -> Non
     expect(box).to_have_js_property("indeterminate", True)
     box.click()
     expect(page.get_by_text("6 runs, 6 in the charts")).to_be_visible()
-    expect(page.get_by_role("checkbox", name=re.compile("^Show"), checked=True)).to_have_count(6)
+    expect(
+        page.get_by_role("checkbox", name=re.compile("^Select run"), checked=True)
+    ).to_have_count(6)
     expect(box).to_be_checked()
     page.get_by_role("button", name="Delete").click()
     names = "run 10, run 8, run 6, run 4, run 2 and 1 more"
     expect(page.get_by_role("dialog")).to_contain_text(names)
     page.keyboard.press("Escape")
     box.click()
-    expect(page.get_by_text("6 runs, 0 in the charts")).to_be_visible()
+    expect(page.get_by_role("checkbox", name=re.compile("^Select"), checked=True)).to_have_count(0)
+    expect(page.get_by_role("group", name="Selected runs")).to_have_count(0)
+    expect(page.get_by_text("Showing the 6 newest runs")).to_be_visible()
     page.goto(f"{served.url}/?project=2&runs=0&sort=id")
     box.click()
     expect(page.get_by_text("200 in the charts")).to_be_visible()
@@ -284,9 +288,7 @@ def _colours(swatches: Locator) -> list[str]:
 
 def test_group_is_selected_and_has_one_colour(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&by=config.net/name&runs=0")
-    boxes = [
-        page.get_by_label(f"Show the runs of {group} in the charts") for group in ("small", "big")
-    ]
+    boxes = [page.get_by_label(f"Select the runs of {group}") for group in ("small", "big")]
     for box, selected in zip(boxes, (8, 12), strict=True):
         box.click()
         expect(page.get_by_text(f"{selected} in the charts")).to_be_visible()

@@ -439,6 +439,146 @@ def test_a_view_is_exported_and_imported(
     assert served.get("/api/projects/2/views") == []
 
 
+@pytest.fixture
+def project(server: Server) -> Server:
+    """A server with a project of three runs, which the test may change."""
+    server.request("POST", "/api/projects", {"name": "p", "project_id": "p"})
+    for name in ("one", "two", "three"):
+        new = {"project_id": 1, "run_id": name, "state": "completed", "group_name": name[0]}
+        assert server.request("POST", "/api/runs", new).status == 200
+    return server
+
+
+def _bulk(server: Server, action: str, *ids: int) -> None:
+    body = {"run_ids": ids, "action": {"type": action}, "cursor": 0}
+    assert server.request("POST", "/api/runs/bulk", body).status == 200
+
+
+def _names(page: Page) -> Locator:
+    return page.get_by_role("table", name="Runs").get_by_role("link")
+
+
+def _new_view(page: Page, name: str) -> None:
+    page.locator("summary", has_text=re.compile("^View")).click()
+    page.get_by_role("button", name="New view…").click()
+    page.get_by_role("dialog").get_by_label("Name").fill(name)
+    page.get_by_role("dialog").get_by_role("button", name="Create").click()
+    expect(page.get_by_text(f"View: {name}")).to_be_visible()
+
+
+def test_a_view_keeps_the_rows_of_the_table(project: Server, page: Page) -> None:
+    _bulk(project, "archive", 2)
+    page.goto(
+        f"{project.url}/?project=1&filter=group+%3D+t&show=archived"
+        "&sort=id&order=asc&base=1&by=group"
+    )
+    _new_view(page, "Kept")
+    page.get_by_role("button", name="Save view").click()
+    # The view says it, so the address need not.
+    expect(page).to_have_url(re.compile(r"/\?project=1&panels=1$"))
+    view = project.get("/api/views/1")
+    uid = project.get("/api/runs/1/details")["uid"]
+    assert view["layout"]["rows"] == {
+        "filter": "group = t", "archived": True, "sort_by": "id", "sort_order": "asc",
+        "group_by": "group", "baseline": {"uid": uid, "name": "one"},
+    }  # fmt: skip
+    assert view["baseline_id"] == 1
+    page.goto(f"{project.url}/?project=1&panels=1")
+    expect(page.get_by_label("Filter runs")).to_have_value("group = t")
+    expect(page.locator(".row.group b")).to_have_text(["t"])
+    expect(page.get_by_role("checkbox", name="Archived (1)")).to_be_checked()
+    expect(page.get_by_text("Baseline: one")).to_be_visible()
+    page.get_by_label("Group by").select_option("")
+    expect(_names(page)).to_have_text(["two", "three"])
+    assert accessibility_violations(page) == []
+    # What is changed is in the address, also what is taken away, and on the way to a run and back.
+    page.get_by_label("Filter runs").fill("")
+    page.keyboard.press("Enter")
+    expect(_names(page)).to_have_text(["one", "two", "three"])
+    page.get_by_role("link", name="two").click()
+    page.get_by_role("link", name="← Back to project").click()
+    expect(_names(page)).to_have_text(["one", "two", "three"])
+    expect(page.get_by_label("Filter runs")).to_have_value("")
+    page.reload()
+    expect(_names(page)).to_have_text(["one", "two", "three"])
+    page.get_by_text("View: Kept").click()
+    page.get_by_role("link", name="Kept", exact=True).click()
+    expect(page.locator(".row.group b")).to_have_text(["t"])
+    # Saving keeps what was changed.
+    page.get_by_role("checkbox", name="Archived (1)").uncheck()
+    page.get_by_role("button", name="Remove baseline").click()
+    page.get_by_role("button", name="Edit view").click()
+    _save(page)
+    rows = project.get("/api/views/1")["layout"]["rows"]
+    assert (rows["archived"], rows["baseline"], rows["filter"]) == (False, None, "group = t")
+    expect(page.get_by_role("checkbox", name="Archived (1)")).not_to_be_checked()
+    page.get_by_text("View: Kept").click()
+    page.get_by_role("link", name="all metrics").click()
+    expect(_names(page)).to_have_text(["three", "one"])
+
+
+def test_a_view_without_rows_leaves_those_of_the_table(project: Server, page: Page) -> None:
+    body = {"name": "Older", "layout": {"sections": SECTIONS}}
+    assert project.request("POST", "/api/projects/1/views", body).status == 200
+    page.goto(f"{project.url}/?project=1&filter=group+%3D+t&sort=id&order=asc")
+    expect(_names(page)).to_have_text(["two", "three"])
+    page.locator("summary", has_text="Views").click()
+    page.get_by_role("link", name="Older").click()
+    expect(page.get_by_text("View: Older")).to_be_visible()
+    expect(_panel(page, "b")).to_be_visible()
+    expect(_names(page)).to_have_text(["two", "three"])
+    expect(page).to_have_url(re.compile("filter=group.*panels=1|panels=1.*filter=group"))
+
+
+def test_the_rows_of_a_view_are_exported_and_imported(
+    project: Server, page: Page, tmp_path: Path
+) -> None:
+    page.goto(f"{project.url}/?project=1&filter=group+%3D+t&base=1")
+    _new_view(page, "Kept")
+    _save(page)
+    page.get_by_text("View: Kept").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export as JSON").click()
+    content = json.loads(Path(download.value.path()).read_text())
+    assert content["layout"]["rows"]["baseline"]["name"] == "one"
+    file = tmp_path / "kept.json"
+    file.write_text(json.dumps(content))
+    _bulk(project, "delete", 1)
+    page.goto(f"{project.url}/?project=1&filter=nothing")
+    page.locator("summary", has_text="Views").click()
+    page.get_by_role("button", name="Import…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("File").set_input_files(file)
+    dialog.get_by_label("Name").fill("Theirs")
+    dialog.get_by_role("button", name="Import").click()
+    expect(page.get_by_text("View: Theirs")).to_be_visible()
+    expect(_names(page)).to_have_text(["three", "two"])
+    # A baseline that does not exist is said in words, and can be removed.
+    note = page.get_by_text("Baseline: one was not found. It may have been deleted.")
+    expect(note).to_be_visible()
+    page.get_by_role("button", name="Edit view").click()
+    _save(page)
+    assert project.get("/api/views/2")["layout"]["rows"] == content["layout"]["rows"]
+    page.get_by_role("button", name="Remove baseline").click()
+    expect(note).to_have_count(0)
+
+
+def test_what_has_become_of_the_baseline_is_said(project: Server, page: Page) -> None:
+    page.goto(f"{project.url}/?project=1&base=1")
+    note = page.get_by_role("status").filter(has_text="Baseline:")
+    expect(note).to_contain_text("Baseline: one")
+    expect(note).not_to_contain_text("archived")
+    for action, word in (("archive", "archived"), ("trash", "in the trash")):
+        _bulk(project, action, 1)
+        expect(note.locator("small")).to_have_text(word)
+    assert accessibility_violations(page) == []
+    _bulk(project, "delete", 1)
+    expect(note).to_contain_text("run 1 was not found. It may have been deleted.")
+    page.get_by_role("button", name="Remove baseline").click()
+    expect(note).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("base="))
+
+
 def test_a_view_that_does_not_exist(served: Server, page: Page, view: int) -> None:
     # A view of another project is not one of this project.
     page.goto(f"{served.url}/?project=2&panels={view}")

@@ -20,6 +20,7 @@ _MAX_ALERTS = 1000
 @click.argument("project", required=False)
 @click.option("--run", help="Only alerts of this run: an id, a slug, project/slug or a name.")
 @click.option("--level", help="Only alerts of this level: info, warn or error.")
+@click.option("--archived", is_flag=True, help="Also list alerts of archived runs.")
 @click.option("--limit", type=click.IntRange(1, _MAX_ALERTS), default=50, show_default=True,
               help="Maximum number of alerts.")  # fmt: skip
 @url_option
@@ -29,6 +30,7 @@ def alerts(
     project: str | None,
     run: str | None,
     level: str | None,
+    archived: bool,
     limit: int,
     url: str | None,
     db: str | None,
@@ -49,6 +51,7 @@ def alerts(
                 run_id=None if run is None else (await runs.resolve(conn, run)).id,
                 level=level,
                 limit=limit,
+                archived=archived,
             )
 
     server = find_server(db, url)
@@ -60,6 +63,7 @@ def alerts(
             run_id=None if run is None else server.resolve(run).id,
             level=level,
             limit=limit,
+            archived="true" if archived else None,
         )
     if as_json:
         print_json(alerts=page.alerts, total=page.total)
@@ -75,3 +79,7 @@ def alerts(
     if page.total > len(page.alerts):
         shown = f"Showing {len(page.alerts)} of {pluralize(page.total, 'alert')}."
         echo(f"{shown} Use --limit to see more.", err=True)
+    if page.archived:
+        runs_left_out = pluralize(page.archived_runs, "archived run")
+        left_out = f"{pluralize(page.archived, 'alert')} of {runs_left_out}"
+        echo(f"Not listed: {left_out}. Use --archived to see them.", err=True)

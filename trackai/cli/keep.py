@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trackai.cli.database import db_option, find_server, url_option, with_database
-from trackai.cli.matching import change_matching, filter_option, print_matching
+from trackai.cli.matching import change_matching, filter_option, print_matching, read_matching
 from trackai.cli.output import echo, json_option, pluralize, print_json
 
 if TYPE_CHECKING:
@@ -89,14 +89,14 @@ def _keep(
     db: str | None,
     as_json: bool,
 ) -> None:
-    from trackai.filters.parser import parse_filter
     from trackai.store.upkeep.bulk_changes import KEEPING
 
     if bool(run) == (condition is not None):
         raise click.UsageError("pass either runs or --filter")
     if condition is not None:
         if how in _ALREADY:
-            parse_filter(condition)  # an error is about what was passed
+            # An error has the position in what was passed.
+            read_matching(db, url, condition, limit=1)
             condition = f"({condition}) and {_ALREADY[how]}"
         changed, _ = change_matching(db, url, condition, KEEPING[how], {"type": how})
         print_matching(verb, changed, as_json=as_json)

@@ -26,6 +26,8 @@ MAX_SECTIONS = 100
 MAX_METRICS = 50
 MAX_TEXT = 20_000
 MAX_COLUMNS = 200
+# Characters of a filter.
+MAX_FILTER = 8192
 
 Width = Annotated[int, msgspec.Meta(ge=1, le=12)]
 Height = Annotated[int, msgspec.Meta(ge=100, le=2000)]
@@ -34,6 +36,7 @@ _Metrics = Annotated[list[str], msgspec.Meta(min_length=1, max_length=MAX_METRIC
 _Text = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_TEXT})]
 _Name = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_NAME})]
 _Title = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_NAME})]
+_Filter = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_FILTER})]
 _Id = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_IDENTIFIER})]
 
 
@@ -142,11 +145,53 @@ class TableColumns(msgspec.Struct, forbid_unknown_fields=True):
     widths: Annotated[dict[str, ColumnWidth], msgspec.Meta(max_length=MAX_COLUMNS)] = {}
 
 
+class Baseline(msgspec.Struct, forbid_unknown_fields=True):
+    """The run that the others are compared with.
+
+    Attributes:
+        uid: identifies it in every database.
+        name: what it was called, for a database that does not have it.
+    """
+
+    uid: _Id
+    name: _Title = ""
+
+    def __post_init__(self) -> None:
+        refuse("uid", identifier_problem(self.uid))
+        refuse("name", notes_problem(self.name, MAX_NAME))
+
+
+class TableRows(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which runs the table shows, and in what order.
+
+    Attributes:
+        filter: as it is typed in the dashboard.
+        archived: whether archived runs are shown.
+        sort_by: a field; "" for the time of creation.
+        group_by: fields with commas between them; "" for no groups.
+    """
+
+    filter: _Filter = ""
+    archived: bool = False
+    sort_by: _Filter = ""
+    sort_order: Literal["asc", "desc"] = "desc"
+    group_by: _Filter = ""
+    baseline: Baseline | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("filter", "sort_by", "group_by"):
+            refuse(name, notes_problem(getattr(self, name), MAX_FILTER))
+
+
 class Layout(msgspec.Struct, forbid_unknown_fields=True):
-    """The sections of a view, in order, and the columns of its table, by default chosen by it."""
+    """The sections of a view, in order, and the columns and rows of its table.
+
+    Without columns, the dashboard chooses them. Without rows, it shows those that it showed before.
+    """
 
     sections: Annotated[list[Section], msgspec.Meta(max_length=MAX_SECTIONS)] = []
     table: TableColumns | msgspec.UnsetType = msgspec.UNSET
+    rows: TableRows | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         ids = [panel.id for section in self.sections for panel in section.panels]

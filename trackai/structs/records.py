@@ -483,10 +483,16 @@ class Alert(msgspec.Struct, gc=False):
 
 
 class AlertPage(msgspec.Struct):
-    """The latest alerts, the latest first, and the number of all alerts."""
+    """The latest alerts, the latest first, and the number of all alerts.
+
+    `archived` counts the alerts that are left out because their runs are archived, and
+    `archived_runs` these runs.
+    """
 
     alerts: list[Alert]
     total: int
+    archived: int = 0
+    archived_runs: int = 0
 
 
 HitKind: TypeAlias = Literal["project", "run", "metric", "config", "tag", "file", "view"]
@@ -496,7 +502,8 @@ class SearchHit(msgspec.Struct, gc=False):
     """Something with a name; `run_id`, `project_id` and `view_id` are row ids.
 
     Metrics, configuration keys and tags are those of a project that has them. `field` is how a
-    metric or a key is written in filters and columns.
+    metric or a key is written in filters and columns. `is_archived` is that of a run, or of the run
+    of a file.
     """
 
     kind: HitKind
@@ -506,6 +513,7 @@ class SearchHit(msgspec.Struct, gc=False):
     run_id: int | None = None
     view_id: int | None = None
     field: str | None = None
+    is_archived: bool = False
 
 
 class SearchResults(msgspec.Struct):
@@ -696,9 +704,14 @@ class ViewSummary(msgspec.Struct, kw_only=True):
 
 
 class View(ViewSummary, kw_only=True):
-    """A view with its panels."""
+    """A view with its panels.
+
+    `baseline_id` is the row id of the run that `layout.rows.baseline` names, or None if that run
+    does not exist; a view without a baseline has none.
+    """
 
     layout: Layout
+    baseline_id: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Message(msgspec.Struct):

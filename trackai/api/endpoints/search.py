@@ -29,12 +29,17 @@ class SearchQuery(msgspec.Struct):
 
 
 class AlertQuery(msgspec.Struct):
-    """The latest alerts, of all projects, of one, or of a run."""
+    """The latest alerts, of all projects, of one, or of a run.
+
+    Attributes:
+        archived: whether to list the alerts of archived runs, too.
+    """
 
     project_id: RowId | None = None
     run_id: RowId | None = None
     level: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    archived: bool = False
 
 
 async def find(request: Request) -> Response:
@@ -59,5 +64,6 @@ async def list_alerts(request: Request) -> Response:
             run_id=query.run_id,
             level=query.level,
             limit=query.limit,
+            archived=query.archived,
         ),
     )

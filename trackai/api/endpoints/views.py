@@ -16,9 +16,9 @@ from trackai.api.requests import (
     path_id,
 )
 from trackai.api.responses import JSONResponse, respond
-from trackai.filters.parser import parse_field
+from trackai.filters.parser import parse_field, parse_fields
 from trackai.store.catalogue import views
-from trackai.structs.layouts import BarsPanel, Layout, ScatterPanel, TableColumns
+from trackai.structs.layouts import BarsPanel, Layout, ScatterPanel, TableColumns, TableRows
 from trackai.structs.records import Message
 
 if TYPE_CHECKING:
@@ -66,6 +66,10 @@ def _check_fields(layout: Layout) -> None:
         for name in ("columns", "pinned", "widths"):
             for field in getattr(layout.table, name):
                 parse_field(field, name=name)
+    if isinstance(layout.rows, TableRows):
+        for name in ("sort_by", "group_by"):
+            if fields := getattr(layout.rows, name):
+                parse_fields(fields, name=name)
 
 
 async def list_views(request: Request) -> Response:

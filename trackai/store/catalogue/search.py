@@ -71,7 +71,9 @@ async def _runs(
     for condition in ("=", "!=") if project_id is not None else ("!=",):
         rows = await conn.execute_fetchall(
             f"""
-            SELECT coalesce(runs.name, runs.slug), projects.id, projects.name, runs.id
+            SELECT
+                coalesce(runs.name, runs.slug), projects.id, projects.name, runs.id,
+                runs.archived_at
             FROM runs
             JOIN projects ON projects.id = runs.project_id
             WHERE runs.project_id {condition} ?1 AND runs.trashed_at IS NULL
@@ -81,7 +83,10 @@ async def _runs(
             """,
             (project_id or 0, text, limit - len(hits)),
         )
-        hits += [_hit("run", name, *project, run_id=run_id) for name, *project, run_id in rows]
+        hits += [
+            _hit("run", name, *project, run_id=run_id, is_archived=archived_at is not None)
+            for name, *project, run_id, archived_at in rows
+        ]
     return hits
 
 
@@ -141,7 +146,7 @@ async def _files(
 ) -> Iterable[SearchHit]:
     rows = await conn.execute_fetchall(
         """
-        SELECT latest.path, projects.id, projects.name, runs.id
+        SELECT latest.path, projects.id, projects.name, runs.id, runs.archived_at
         FROM (
             SELECT max(id) AS id, run_id, path
             FROM (SELECT id, run_id, path FROM files ORDER BY id DESC LIMIT ?1) AS newest
@@ -156,7 +161,10 @@ async def _files(
         """,
         (MAX_FILES, text, project_id or 0, limit),
     )
-    return [_hit("file", path, *project, run_id=run_id) for path, *project, run_id in rows]
+    return [
+        _hit("file", path, *project, run_id=run_id, is_archived=archived_at is not None)
+        for path, *project, run_id, archived_at in rows
+    ]
 
 
 async def _views(
@@ -184,8 +192,9 @@ def _hit(
     *,
     run_id: int | None = None,
     view_id: int | None = None,
+    is_archived: bool = False,
 ) -> SearchHit:
     field = None
     if kind in _FIELDS:
         field = field_text(_FIELDS[kind](name))
-    return SearchHit(kind, name, project_id, project, run_id, view_id, field)
+    return SearchHit(kind, name, project_id, project, run_id, view_id, field, is_archived)

@@ -8,7 +8,7 @@ import msgspec
 
 from trackai.errors import ConflictError, NotFoundError
 from trackai.store.catalogue import projects
-from trackai.structs.layouts import Layout
+from trackai.structs.layouts import Layout, TableRows
 from trackai.structs.records import View, ViewSummary
 from trackai.values.times import utc
 
@@ -42,7 +42,7 @@ async def get(conn: Connection, view_id: int) -> View:
         f"SELECT {_SUMMARY}, layout FROM views WHERE id = ?", (view_id,)
     )
     for row in rows:
-        return _view(row)
+        return await _with_baseline(conn, _view(row))
     raise NotFoundError(f"view {view_id} not found")
 
 
@@ -88,7 +88,7 @@ async def create(conn: Connection, project_id: int, name: str, layout: Layout, *
         (project_id, name, _encode(layout), now),
     )
     for row in rows:
-        return _view(row)
+        return await _with_baseline(conn, _view(row))
     raise ConflictError(f"view {name!r} already exists")
 
 
@@ -122,7 +122,7 @@ async def replace(
         (name, _encode(layout), now, view_id, version),
     )
     for row in rows:
-        return _view(row)
+        return await _with_baseline(conn, _view(row))
     raise ConflictError(
         f"view {view.name!r} was changed by someone else: "
         f"it has version {view.version}, not {version}"
@@ -137,6 +137,17 @@ async def delete(conn: Connection, view_id: int) -> View:
     """
     view = await get(conn, view_id)
     await conn.execute("DELETE FROM views WHERE id = ?", (view_id,))
+    return view
+
+
+async def _with_baseline(conn: Connection, view: View) -> View:
+    """Look up the run that the view compares others with."""
+    rows = view.layout.rows
+    if isinstance(rows, TableRows) and rows.baseline is not None:
+        found = await conn.execute_fetchall(
+            "SELECT id FROM runs WHERE uid = ?", (rows.baseline.uid,)
+        )
+        view.baseline_id = next((row_id for (row_id,) in found), None)
     return view
 
 

@@ -34,6 +34,7 @@ class _Source(NamedTuple):
     run: str
     project_id: int
     project: str
+    is_archived: bool
 
 
 async def list_latest(
@@ -43,6 +44,7 @@ async def list_latest(
     project_id: int | None = None,
     run_id: int | None = None,
     level: str | None = None,
+    archived: bool = False,
 ) -> AlertPage:
     """List the latest alerts, and count all of them.
 
@@ -52,8 +54,13 @@ async def list_latest(
         project_id: only those of runs of this project.
         run_id: only those of this run.
         level: only those of this level.
+        archived: whether to list those of archived runs, too; those of a single run are listed
+            always.
     """
-    sources = await _sources(conn, project_id, run_id, level)
+    every = await _sources(conn, project_id, run_id, level)
+    shows_all = archived or run_id is not None
+    sources = [source for source in every if shows_all or not source.is_archived]
+    hidden = [source for source in every if source.is_archived and not shows_all]
     found: list[tuple[_Source, PointRow]] = []
     for start in range(0, len(sources), _SERIES_AT_ONCE):
         batch = sources[start : start + _SERIES_AT_ONCE]
@@ -64,7 +71,12 @@ async def list_latest(
         found.sort(key=lambda item: (item[1][1], item[0].series_id), reverse=True)
         del found[limit:]
     total = sum(source.points for source in sources)
-    return AlertPage([_alert(source, row) for source, row in found], total)
+    return AlertPage(
+        [_alert(source, row) for source, row in found],
+        total,
+        archived=sum(source.points for source in hidden),
+        archived_runs=len({source.run_id for source in hidden}),
+    )
 
 
 async def _sources(
@@ -72,14 +84,14 @@ async def _sources(
 ) -> list[_Source]:
     """The series of alerts, the one that was logged to last first.
 
-    Runs that are archived or in the trash are left out, unless one is asked for.
+    Runs in the trash are left out, unless one is asked for.
     """
     terms, values = ["series.path >= ?", "series.path < ?"], [PREFIX, _BEHIND_PREFIX]
     if level is not None:
         terms, values = ["series.path = ?"], [PREFIX + level]
     bound: list[Any] = [*values]
     if run_id is None:
-        terms += ["runs.archived_at IS NULL", "runs.trashed_at IS NULL"]
+        terms.append("runs.trashed_at IS NULL")
     for column, row_id in (("runs.project_id", project_id), ("series.run_id", run_id)):
         if row_id is not None:
             terms.append(f"{column} = ?")
@@ -88,7 +100,8 @@ async def _sources(
         f"""
         SELECT
             series.id, series.path, series.axis, series.last_timestamp, series.points,
-            runs.id, coalesce(runs.name, runs.slug), projects.id, projects.name
+            runs.id, coalesce(runs.name, runs.slug), projects.id, projects.name,
+            runs.archived_at IS NOT NULL
         FROM series
         JOIN runs ON runs.id = series.run_id
         JOIN projects ON projects.id = runs.project_id

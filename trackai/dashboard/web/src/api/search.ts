@@ -15,8 +15,10 @@ export async function searchNames(
 export interface AlertQuery {
   project_id?: number;
   level?: string;
+  /** Whether to list those of archived runs, too. */
+  archived?: boolean;
   limit: number;
 }
 
-export const listAlerts = ({ project_id, level, limit }: AlertQuery): Promise<AlertPage> =>
-  get(`/api/alerts?${queryString({ project_id, level, limit })}`);
+export const listAlerts = ({ archived, ...query }: AlertQuery): Promise<AlertPage> =>
+  get(`/api/alerts?${queryString({ ...query, archived: archived ? "true" : undefined })}`);

@@ -295,6 +295,9 @@ export interface Alert {
 export interface AlertPage {
   alerts: Alert[];
   total: number;
+  /** How many alerts of archived runs are left out, and of how many runs. */
+  archived: number;
+  archived_runs: number;
 }
 
 export type HitKind = "project" | "run" | "metric" | "config" | "tag" | "file" | "view";
@@ -308,4 +311,5 @@ export interface SearchHit {
   view_id: number | null;
   /** A configuration key or a metric as it is written in lists of columns. */
   field: string | null;
+  is_archived: boolean;
 }

@@ -61,9 +61,27 @@ export interface TableColumns {
   widths: Record<string, number>;
 }
 
+/** The run that others are compared with. */
+export interface Baseline {
+  uid: string;
+  name: string;
+}
+
+/** Which runs the table shows, and in what order. */
+export interface TableRows {
+  filter: string;
+  archived: boolean;
+  /** "" for the time of creation. */
+  sort_by: string;
+  sort_order: "asc" | "desc";
+  group_by: string;
+  baseline: Baseline | null;
+}
+
 export interface Layout {
   sections: Section[];
   table?: TableColumns;
+  rows?: TableRows;
 }
 
 export interface ViewSummary {
@@ -76,6 +94,8 @@ export interface ViewSummary {
 
 export interface View extends ViewSummary {
   layout: Layout;
+  /** The row id of the baseline; null if it does not exist. */
+  baseline_id?: number | null;
 }
 
 export const viewPath = (id: number): string => `/api/views/${id}`;

@@ -27,7 +27,8 @@ import {
 import { fullName, linesOf, PanelContent } from "./panel-content";
 import { PanelDialog } from "./panel-dialog";
 import { PanelFrame } from "./panel-frame";
-import { changeDraft, drafts, saveDraft, setDraft } from "./view-state";
+import { saveDraft, useRowsOf } from "./saving";
+import { changeDraft, drafts, setDraft } from "./view-state";
 import "../styles/panels.css";
 
 interface Props extends BoardProps {
@@ -45,6 +46,7 @@ export function Board({ view, columns, tools, ...chartProps }: Props) {
   const draft = drafts.value.get(view.id);
   const layout = (draft ?? view).layout;
   const [edited, setEdited] = useState<Edited>();
+  useRowsOf(view);
   const { pinned, sections } = withPinnedFirst(layout);
   const panels = (shown: Panel[]) =>
     shown.map((panel) => (

@@ -10,15 +10,8 @@ import { parseJson } from "../ui/json";
 import { go } from "../view/address";
 import { metricSearch } from "../view/parameters";
 import { layoutOfMetrics, MAX_METRICS } from "./layout";
-import {
-  createAndShow,
-  drafts,
-  forgetView,
-  openDialog,
-  setDraft,
-  type ViewDialogName,
-  withTable,
-} from "./view-state";
+import { createAndShow, withTable } from "./saving";
+import { drafts, forgetView, openDialog, setDraft, type ViewDialogName } from "./view-state";
 
 interface Props {
   name: ViewDialogName;
@@ -65,7 +58,7 @@ function NewDialog({ projectId, metrics: all }: Omit<Props, "name">) {
     const view = await createAndShow(
       projectId,
       name.current,
-      withTable(layoutOfMetrics(isEmpty ? [] : metrics)),
+      await withTable(layoutOfMetrics(isEmpty ? [] : metrics)),
     );
     setDraft(view.id, view);
   };
@@ -99,7 +92,7 @@ function CopyDialog({ projectId, view }: { projectId: number; view: View }) {
   const initial = `${draft?.name ?? view.name} (copy)`;
   const name = useRef(initial);
   const copy = async () => {
-    await createAndShow(projectId, name.current, withTable((draft ?? view).layout));
+    await createAndShow(projectId, name.current, await withTable((draft ?? view).layout));
     setDraft(view.id, undefined);
   };
   return (

@@ -11,11 +11,19 @@ import { useModule } from "../ui/lazy-module";
 import { ErrorMessage, Loading, PageError } from "../ui/messages";
 import { usePopover } from "../ui/popover";
 import { compareNatural } from "../ui/values";
+import { NO_ROWS, ownRows } from "../view/address";
 import { Link } from "../view/link";
 import { NO_CHANGES } from "../view/table-columns";
 import type { Board } from "./board";
 import type { ViewDialog } from "./view-dialogs";
-import { drafts, openDialog, type ShownView, setDraft, type ViewDialogName } from "./view-state";
+import {
+  drafts,
+  openDialog,
+  rowsBefore,
+  type ShownView,
+  setDraft,
+  type ViewDialogName,
+} from "./view-state";
 
 const load = () => import("./workbench");
 
@@ -109,11 +117,22 @@ interface LinkProps {
 }
 
 const ViewLink = ({ id, current, name, onFollow }: LinkProps) => (
-  <span onClickCapture={() => onFollow(false)}>
+  <span
+    onClickCapture={() => {
+      rowsBefore.id = id;
+      rowsBefore.rows = ownRows();
+      onFollow(false);
+    }}
+  >
     <Link
       keep
-      // The columns of a view are not those of another.
-      to={{ panels: id, closed: undefined, full: undefined, ...(id ? NO_CHANGES : {}) }}
+      // The columns and rows of a view are not those of another.
+      to={{
+        panels: id,
+        closed: undefined,
+        full: undefined,
+        ...(id && { ...NO_CHANGES, ...NO_ROWS }),
+      }}
       aria-current={id === current ? "true" : undefined}
     >
       {name}

@@ -2,9 +2,8 @@
 
 import { signal } from "@preact/signals";
 import { usePolled } from "../api/polling";
-import { createView, getView, type Layout, replaceView, type View } from "../api/views";
-import { go, replaceParameters } from "../view/address";
-import { currentColumns, hasOwnColumns, NO_CHANGES, viewTable } from "../view/table-columns";
+import { getView, type Layout, type View } from "../api/views";
+import type { Change } from "../view/parsing";
 
 const POLL_MS = 10_000;
 
@@ -65,34 +64,13 @@ export function changeDraft(id: number, change: (layout: Layout) => Layout): voi
   if (draft) setDraft(id, { ...draft, layout: change(draft.layout) });
 }
 
-/** The layout with the columns of the table, if the address has changed them. */
-export const withTable = (layout: Layout): Layout =>
-  hasOwnColumns.peek() ? { ...layout, table: currentColumns() } : layout;
-
-/** Save the changes of a view; throws if someone else has changed it. */
-export async function saveDraft(draft: View): Promise<void> {
-  const view = await replaceView({ ...draft, layout: withTable(draft.layout) });
-  if (hasOwnColumns.peek()) {
-    viewTable.value = view.layout.table;
-    replaceParameters(NO_CHANGES);
-  }
+/** Show the view as it was saved, until it is polled. */
+export function remember(view: View): void {
   saved.value = withEntry(saved.value, view.id, view);
-  // What was changed while it was being saved is kept.
-  const latest = drafts.peek().get(view.id);
-  setDraft(view.id, latest === draft ? undefined : latest && { ...latest, version: view.version });
 }
 
-/** Create a view and show it. */
-export async function createAndShow(
-  projectId: number,
-  name: string,
-  layout: unknown,
-): Promise<View> {
-  const view = await createView(projectId, name, layout);
-  saved.value = withEntry(saved.value, view.id, view);
-  go({ panels: view.id, closed: undefined, full: undefined, ...NO_CHANGES });
-  return view;
-}
+/** The rows of the table before a view without any is shown: they stay. */
+export const rowsBefore: { id?: number; rows?: Change } = {};
 
 export function forgetView(id: number): void {
   setDraft(id, undefined);

@@ -6,7 +6,7 @@ import { useLiveInput } from "../ui/live-input";
 import { Menu } from "../ui/popover";
 import { replaceParameters } from "../view/address";
 import { matching, type Place, placeAt } from "../view/filter-completion";
-import { filterProblem, filterText, shelf } from "../view/parameters";
+import { filterProblem, filterText } from "../view/parameters";
 import { useOptions } from "./filter-options";
 
 const EXAMPLES = `lr < 0.01 and tag = baseline
@@ -134,9 +134,8 @@ const scrollIntoView = (option: HTMLElement | null): void =>
 /** The part of the filter that cannot be read; the message says what is wrong with it. */
 function ProblemPlace() {
   const position = /at position (\d+)/.exec(filterProblem.value)?.[1];
-  const text = filterText.value.trim();
-  // What was typed is in parentheses there if it is combined with a condition on the archive.
-  const at = Number(position) - 1 - (shelf.value ? 1 : 0);
+  const text = filterText.value;
+  const at = Number(position) - 1;
   if (!position || at < 0 || at > text.length) return null;
   const { start, end } = placeAt(text, at + 1);
   return (

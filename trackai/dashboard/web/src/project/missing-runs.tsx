@@ -3,15 +3,13 @@
 import { missingRuns } from "../api/run-names";
 import { missingRunsText } from "../ui/messages";
 import { replaceParameters } from "../view/address";
-import { type Choice, printChoice, withoutRuns } from "../view/choice";
+import { type Choice, printSelection, withoutRuns } from "../view/choice";
 
 export function MissingRuns({ choice }: { choice: Choice }) {
   const missing = choice.ids.filter((id) => missingRuns.value.has(id));
   if (missing.length === 0) return null;
   const deselect = () => {
-    const { runs, ...others } = printChoice(withoutRuns(choice, missing));
-    // Without any run left, the newest are shown.
-    replaceParameters({ ...others, runs: runs === "0" ? undefined : runs });
+    replaceParameters(printSelection(withoutRuns(choice, missing)));
   };
   return (
     <p class="problem" role="status">

@@ -18,17 +18,17 @@ import { PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
 import { Splitter } from "../ui/splitter";
 import { go, keepingView } from "../view/address";
-import { type Choice, choiceBody, chooseIds, chooseMatching, printChoice } from "../view/choice";
+import { type Choice, choiceBody, chooseIds, chooseMatching, printSelection } from "../view/choice";
 import { useCrumbs } from "../view/crumbs";
 import { Link } from "../view/link";
 import { MissingProject } from "../view/missing-project";
 import {
   choice,
-  defaultChoice,
   filter,
   hiddenLines,
   meanBy,
   shelf,
+  shownChoice,
   viewId,
 } from "../view/parameters";
 import { printList } from "../view/parsing";
@@ -106,15 +106,9 @@ export function ProjectPage({ id }: { id: number }) {
           onNewestRuns={onNewestRuns}
           changes={changes}
           figures={figures}
-          onChoose={(next) => go({ ...printChoice(next), hide: stillHidden(next) })}
+          onChoose={(next) => go({ ...printSelection(next), hide: stillHidden(next) })}
         />
-        <SelectionActions
-          projectId={id}
-          choice={shown}
-          chosen={chosen}
-          isExplicit={choice.value !== undefined}
-          onChange={onChange}
-        />
+        <SelectionActions projectId={id} choice={shown} chosen={chosen} onChange={onChange} />
       </section>
       <Splitter storageKey="runs-width" label="Width of the table" />
       {charts}
@@ -124,7 +118,7 @@ export function ProjectPage({ id }: { id: number }) {
 
 interface PageRuns {
   choice: Choice;
-  /** The row ids of the chosen runs, and of those that have lines of their own. */
+  /** The row ids of the shown runs, and of those that have lines of their own. */
   chosen: number[];
   drawn: number[];
   /** Whether they are read. */
@@ -133,21 +127,26 @@ interface PageRuns {
 
 /** The runs that the user has chosen; by default all if they are grouped, else the newest. */
 function useRunsOfPage(projectId: number, newest: number[] | undefined): PageRuns {
-  const groupsAll = choice.value === undefined && meanBy.value !== "";
-  const byDefault = groupsAll ? chooseMatching(filter.value) : chooseIds(newest ?? []);
-  const wanted = choice.value ?? byDefault;
+  // What was shown by default on the page that led here is not a choice.
+  const selection = choice.value?.isDefault ? undefined : choice.value;
+  const groupsAll = selection === undefined && meanBy.value !== "";
+  const newestRuns: Choice = { ...chooseIds(newest ?? []), isDefault: true };
+  const byDefault: Choice = groupsAll
+    ? { ...chooseMatching(filter.value), isDefault: true }
+    : newestRuns;
+  const wanted = selection ?? byDefault;
   const { ids, error } = useChosenRuns(projectId, wanted);
   // The table says what is wrong with its filter, and ignores it.
   const isUnreadable = groupsAll && error !== "";
-  const shown = isUnreadable ? chooseIds(newest ?? []) : wanted;
+  const shown = isUnreadable ? newestRuns : wanted;
   const known = isUnreadable ? newest : ids;
   const chosen = known ?? [];
   useEffect(() => {
-    defaultChoice.value = shown;
+    shownChoice.value = shown;
   }, [JSON.stringify(shown)]);
   useEffect(
     () => () => {
-      defaultChoice.value = undefined;
+      shownChoice.value = undefined;
     },
     [],
   );
@@ -155,7 +154,7 @@ function useRunsOfPage(projectId: number, newest: number[] | undefined): PageRun
     choice: shown,
     chosen,
     drawn: chosen.slice(0, MAX_LINES),
-    areKnown: known !== undefined && (groupsAll || (choice.value ?? newest) !== undefined),
+    areKnown: known !== undefined && (groupsAll || (selection ?? newest) !== undefined),
   };
 }
 

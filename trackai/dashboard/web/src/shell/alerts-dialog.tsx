@@ -20,12 +20,14 @@ export function AlertsDialog({ onClose }: { onClose: () => void }) {
   const [level, setLevel] = useState("");
   const [isHere, setHere] = useState(false);
   const { projectId, project } = crumbs.value;
-  const filter = { level, project_id: isHere ? projectId : undefined };
-  const { data, error } = usePolled(() => listAlerts({ ...filter, limit: LIMIT }), POLL_MS, [
-    level,
-    filter.project_id,
-  ]);
-  const page = data ?? (level || isHere ? undefined : latestAlerts.value);
+  const [archived, setArchived] = useState(false);
+  const filter = { level, project_id: isHere ? projectId : undefined, archived };
+  const { data, error } = usePolled(
+    () => listAlerts({ ...filter, limit: LIMIT }),
+    POLL_MS,
+    Object.values(filter),
+  );
+  const page = data ?? (level || isHere || archived ? undefined : latestAlerts.value);
   return (
     <Modal title="Alerts" class="alerts" hasHead onClose={onClose}>
       <div class="tools">
@@ -42,26 +44,48 @@ export function AlertsDialog({ onClose }: { onClose: () => void }) {
             Only {project ?? "this project"}
           </Checkbox>
         )}
-        <button
-          type="button"
-          disabled={!page?.alerts.some(isUnread)}
-          onClick={() => page && markAllRead(page)}
-        >
-          Mark all as read
-        </button>
+        {page && page.alerts.length > 0 && (
+          <button
+            type="button"
+            disabled={!page.alerts.some(isUnread)}
+            onClick={() => markAllRead(page)}
+          >
+            Mark all as read
+          </button>
+        )}
       </div>
       <ErrorMessage message={error} />
       {page ? (
-        <AlertList page={page} onFollow={onClose} />
+        <AlertList page={page} isFiltered={level !== "" || isHere} onFollow={onClose} />
       ) : (
         !error && <p class="empty">Loading…</p>
+      )}
+      {(archived || (page?.archived ?? 0) > 0) && (
+        <p class="count">
+          {archived
+            ? "With the alerts of archived runs "
+            : `${plural(page?.archived ?? 0, "alert")} of ${plural(page?.archived_runs ?? 0, "archived run")} not shown `}
+          <button type="button" onClick={() => setArchived(!archived)}>
+            {archived ? "Hide them" : "Show them"}
+          </button>
+        </p>
       )}
     </Modal>
   );
 }
 
-function AlertList({ page, onFollow }: { page: AlertPage; onFollow: () => void }) {
-  const { alerts, total } = page;
+interface ListProps {
+  page: AlertPage;
+  /** Whether only some alerts are asked for. */
+  isFiltered: boolean;
+  onFollow: () => void;
+}
+
+function AlertList({ page, isFiltered, onFollow }: ListProps) {
+  const { alerts, total, archived } = page;
+  if (alerts.length === 0 && (isFiltered || archived > 0)) {
+    return <p class="empty">No alerts{isFiltered ? " match" : " of other runs"}.</p>;
+  }
   if (alerts.length === 0) {
     return <p class="empty">No alerts. Report one with {'run.alert("title", "text")'}.</p>;
   }

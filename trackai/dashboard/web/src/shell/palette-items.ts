@@ -9,7 +9,6 @@ import { crumbs, projectPage } from "../view/crumbs";
 import {
   choice,
   columns,
-  defaultChoice,
   isComparing,
   isShowingMedia,
   isSweep,
@@ -17,6 +16,7 @@ import {
   projectId,
   runId,
   shelf,
+  shownChoice,
 } from "../view/parameters";
 import { type Change, printList } from "../view/parsing";
 import { openDialog, type ShellDialog } from "./state";
@@ -73,7 +73,7 @@ export function hitItem(hit: SearchHit): PaletteItem {
     key: `${hit.kind} ${hit.run_id ?? ""} ${hit.project_id} ${hit.name}`,
     group: GROUPS[hit.kind],
     name: hit.name,
-    detail: hit.kind === "project" ? "" : hit.project,
+    detail: hit.kind === "project" ? "" : hit.project + (hit.is_archived ? " · archived" : ""),
     address: keep ? changedAddress(to) : pageAddress(to),
     run: () => go(to, { keep }),
   };
@@ -101,7 +101,7 @@ export function actionItems(text: string): PaletteItem[] {
 
 /** The pages of a project and its runs, but not the page that is shown. */
 function projectLinks(project: number): (PaletteItem | false)[] {
-  const chosen = choice.peek() ?? defaultChoice.peek();
+  const chosen = shownChoice.peek() ?? choice.peek();
   const ofChosen = (name: string, page: string): PaletteItem | false =>
     chosen !== undefined &&
     link(name, { ...keepingView({ project, view: page }), ...printChoice(chosen) });

@@ -6,7 +6,8 @@ import { fieldTitle } from "../compare/fields";
 import { grouped, plural } from "../ui/format";
 import { ErrorMessage, Loading } from "../ui/messages";
 import { replaceParameters } from "../view/address";
-import { filter } from "../view/parameters";
+import { aboutTyped } from "../view/filter-text";
+import { filter, filterText, shelf } from "../view/parameters";
 import { printList } from "../view/parsing";
 import { targetName } from "./target";
 
@@ -30,7 +31,7 @@ export function ImportancePanel({ id, target }: { id: number; target: string }) 
         <h2>Importance for {targetName(target)}</h2>
         {isCurrent && <AxesButton parameters={data.importance.parameters} />}
       </header>
-      <ErrorMessage message={error} />
+      <ErrorMessage message={error && aboutTyped(error, filterText.value, shelf.value)} />
       {isCurrent ? <Parameters importance={data.importance} /> : !error && <Loading />}
     </section>
   );

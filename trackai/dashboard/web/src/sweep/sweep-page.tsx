@@ -14,9 +14,10 @@ import { ErrorMessage, Loading, PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
 import { keepingView, replaceParameters, textParameter } from "../view/address";
 import { useCrumbs } from "../view/crumbs";
+import { aboutTyped } from "../view/filter-text";
 import { Link } from "../view/link";
 import { MissingProject } from "../view/missing-project";
-import { filter, filterText } from "../view/parameters";
+import { filter, filterText, shelf } from "../view/parameters";
 import { parseList, printList } from "../view/parsing";
 import { ContourPanel } from "./contour-panel";
 import { ImportancePanel } from "./importance-panel";
@@ -55,7 +56,7 @@ export function SweepPage({ id }: { id: number }) {
         <h1>{sweep ? `Analyse ${plural(sweep.total, "run")}` : "Analyse"}</h1>
         {columns && <TargetSelects metrics={fields.metrics} target={fields.target} />}
       </header>
-      <ErrorMessage message={error} />
+      <ErrorMessage message={error && aboutTyped(error, filterText.value, shelf.value)} />
       {columns && sweep && <Sweep id={id} sweep={sweep} {...fields} />}
       {!error && !(columns && sweep) && <Loading />}
     </div>

@@ -55,7 +55,7 @@ export function GroupRow({ row, group, isOpen, chosen, line, onToggle }: Props) 
           type="checkbox"
           checked={chosen === "all"}
           indeterminate={chosen === "some"}
-          aria-label={`Show the runs of ${name} in the charts`}
+          aria-label={`Select the runs of ${name}`}
           onChange={onToggle}
         />
       </span>

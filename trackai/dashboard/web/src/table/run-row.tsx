@@ -74,7 +74,7 @@ export function RunRow({ row, run, isSelected, hasLine, baseline, onToggle, onRe
         <input
           type="checkbox"
           checked={isSelected}
-          aria-label={`Show ${name} in the charts`}
+          aria-label={`Select ${name}`}
           style={{ accentColor: isSelected && !hasLine ? undefined : style.color }}
           onClick={(event) => onToggle(row, run, event.shiftKey)}
         />

@@ -11,7 +11,7 @@ import { valueKey } from "../ui/values";
 import { type Choice, choiceBody } from "../view/choice";
 import { baselineId, columns, groupBy, meanBy } from "../view/parameters";
 import { isFitting } from "../view/table-columns";
-import { useBaseline } from "./baseline";
+import { BaselineNote, useBaseline } from "./baseline";
 import { nameStyle } from "./column-styles";
 import { EmptyTable } from "./empty-table";
 import { sectionAt } from "./group-layout";
@@ -28,7 +28,7 @@ const CLOCK_MS = 5000;
 interface Props {
   projectId: number;
   choice: Choice;
-  /** The row ids of the chosen runs, and those that have lines of their own in the charts. */
+  /** The row ids of the shown runs, and those that have lines of their own in the charts. */
   chosen: number[];
   drawn: number[];
   onNewestRuns: (runs: Run[]) => void;
@@ -45,12 +45,14 @@ export function RunsTable({ projectId, onNewestRuns, changes, figures, ...chosen
   useDefaultColumns(box, figures);
   const table = useTableData({ projectId, box, changes, onNewestRuns });
   const selection = useSelection({ table, ...chosenRuns });
-  const rows = useRows(projectId, table, selection, chosenRuns);
+  const baseline = useBaseline();
+  const rows = useRows(projectId, table, selection, chosenRuns, baseline ?? undefined);
   const { total, groups, error } = table;
   const isEmpty = table.isGrouped ? groups?.length === 0 : total === 0;
   return (
     <div class="table">
       <ErrorMessage message={error} id="filter-problem" />
+      <BaselineNote run={baseline} />
       <div
         class={rowsClass()}
         style={nameStyle()}
@@ -111,13 +113,13 @@ function useRows(
   table: TableData,
   selection: ReturnType<typeof useSelection>,
   chosenRuns: ChosenRuns,
+  baseline: Run | undefined,
 ) {
   const showsMeans = showsMeansOf(chosenRuns);
   const showsGroupMeans = showsMeans && meanBy.value === groupBy.value;
   const body = choiceBody(projectId, chosenRuns.choice);
   const members = useGroupMembers(body, table.isGrouped ? groupBy.value : "");
   const lines = chartedGroups(members);
-  const baseline = useBaseline();
   const withLines = new Set(showsMeans ? [] : chosenRuns.drawn);
 
   const groupRow = (row: number, group: RunGroup, isOpen: boolean) => {

@@ -11,9 +11,9 @@ import { Dialog } from "../ui/dialog";
 import { errorText } from "../ui/errors";
 import { grouped, plural } from "../ui/format";
 import { go, keepingView } from "../view/address";
-import { type Choice, choiceBody, printChoice } from "../view/choice";
+import { type Choice, choiceBody, chooseIds, NO_CHOICE, printChoice } from "../view/choice";
 import { Link } from "../view/link";
-import { shelf } from "../view/parameters";
+import { meanBy, choice as ownChoice, shelf } from "../view/parameters";
 import { changeAll, changeIds, describeProgress, frozen, type Progress } from "./bulk-change";
 
 const MAX_NAMES = 5;
@@ -21,29 +21,27 @@ const MAX_NAMES = 5;
 interface Props {
   projectId: number;
   choice: Choice;
-  /** The row ids of the chosen runs. */
+  /** The row ids of the shown runs. */
   chosen: number[];
-  /** Whether the user chose them; those that are shown by default cannot be changed. */
-  isExplicit: boolean;
   onChange: () => void;
 }
 
 type Action = "tag" | "untag" | "move" | "delete";
 
-export function SelectionActions({ projectId, choice, chosen, isExplicit, onChange }: Props) {
+export function SelectionActions({ projectId, choice, chosen, onChange }: Props) {
   const [open, setOpen] = useState<Action>();
   const [result, setResult] = useState("");
   const [undo, setUndo] = useState<() => Promise<void>>();
   const isKeeping = useRef(false);
-  const chosenKey = chosen.join();
-  const before = useRef(chosenKey);
+  const choiceKey = JSON.stringify(choice);
+  const before = useRef(choiceKey);
   useEffect(() => {
     // What was done to other runs is not about these.
     // The runs that are shown by default change by themselves, and undoing stays on offer.
     const isBusy = open !== undefined || undo !== undefined || isKeeping.current;
-    if (before.current !== chosenKey && !isBusy && isExplicit && chosen.length > 0) setResult("");
-    before.current = chosenKey;
-  }, [chosenKey]);
+    if (before.current !== choiceKey && !isBusy && !choice.isDefault) setResult("");
+    before.current = choiceKey;
+  }, [choiceKey]);
   const done = (text: string) => {
     setResult(text);
     setUndo(undefined);
@@ -58,10 +56,18 @@ export function SelectionActions({ projectId, choice, chosen, isExplicit, onChan
     done(text);
     if (ids.length === 0) return;
     leaveChoice();
+    const place = shelf.peek();
     setUndo(() => async () => {
       setUndo(undefined);
+      focusTable();
       try {
         await changeIds(ids, { type: UNDO[verb] });
+        // What the user has chosen since stays.
+        const since = ownChoice.peek();
+        if (shelf.peek() === place && (!since || since.isDefault)) {
+          before.current = choiceKey;
+          go(printChoice(choice));
+        }
         done(`Undone: ${plural(ids.length, "run")}`);
       } catch (problem) {
         done(`Not undone: ${errorText(problem)}`);
@@ -80,6 +86,16 @@ export function SelectionActions({ projectId, choice, chosen, isExplicit, onChan
       )}
     </>
   );
+  if (isNothing(choice)) {
+    return (
+      <div class="actions">
+        <button type="button" onClick={() => go(NO_CHOICE)}>
+          {meanBy.value ? "Show all runs" : "Show the newest runs"}
+        </button>
+        {status}
+      </div>
+    );
+  }
   if (chosen.length === 0) return result ? <div class="actions">{status}</div> : null;
   const comparison = { view: "compare", project: projectId };
   const compare = chosen.length > 1 && (
@@ -96,19 +112,15 @@ export function SelectionActions({ projectId, choice, chosen, isExplicit, onChan
       Media
     </Link>
   );
-  const clear = (
-    <button type="button" onClick={() => go({ runs: "0", select: undefined, except: undefined })}>
-      Clear selection
-    </button>
-  );
-  // In the trash, the way back is offered for the runs that are shown by default, too.
-  if (!isExplicit && shelf.value !== "trash") {
+  if (choice.isDefault) {
     return (
       <div class="actions">
         <span class="faint">{describeDefault(choice, chosen)}</span>
         {compare}
         {media}
-        {clear}
+        <button type="button" onClick={() => go(printChoice(chooseIds([])))}>
+          Show none
+        </button>
         {status}
       </div>
     );
@@ -145,7 +157,9 @@ export function SelectionActions({ projectId, choice, chosen, isExplicit, onChan
       <a class="button" href={exportPath(body)} download title="Save the runs as JSON lines">
         Export
       </a>
-      {clear}
+      <button type="button" onClick={() => go(NO_CHOICE)}>
+        Clear selection
+      </button>
       {status}
       {(open === "tag" || open === "untag") && <TagDialog {...dialog} isAdding={open === "tag"} />}
       {open === "move" && <MoveDialog {...dialog} />}
@@ -329,10 +343,18 @@ function DeleteDialog(props: DialogProps) {
 
 /** The chosen runs are gone. */
 function leaveChoice(): void {
-  go({ runs: undefined, select: undefined, except: undefined });
-  // The button that opened the dialog is gone.
+  go(NO_CHOICE);
+  focusTable();
+}
+
+/** The button that had the focus is gone. */
+function focusTable(): void {
   requestAnimationFrame(() => document.querySelector<HTMLElement>(".rows")?.focus());
 }
+
+/** Whether the user has chosen to see no run. */
+const isNothing = ({ ids, filters, isDefault }: Choice): boolean =>
+  !isDefault && ids.length + filters.length === 0;
 
 /** The first names, and how many more there are. */
 function listNames(ids: number[]): string {

@@ -18,7 +18,7 @@ import type { TableData } from "./use-table-data";
 interface Options {
   table: TableData;
   choice: Choice;
-  /** The row ids of the chosen runs. */
+  /** The row ids of the runs of the choice. */
   chosen: number[];
   onChoose: (choice: Choice) => void;
 }
@@ -26,8 +26,12 @@ interface Options {
 /** How much of several runs is chosen. */
 export type Extent = "none" | "some" | "all";
 
-export function useSelection({ table, choice, chosen, onChoose }: Options) {
+export function useSelection({ table, onChoose, ...shown }: Options) {
   const lastRow = useRef<number>();
+  // What is shown by default is not chosen.
+  const { isDefault } = shown.choice;
+  const choice = isDefault ? chooseIds([]) : shown.choice;
+  const chosen = isDefault ? [] : shown.chosen;
   const ids = new Set(chosen);
   const except = new Set(choice.except);
   const filter = tableFilter(table.ignored);
@@ -65,8 +69,10 @@ export function useSelection({ table, choice, chosen, onChoose }: Options) {
   const all = extentOfAll();
 
   /** The chosen runs of a group; `members` are those that the server has named. */
-  const extentOfGroup = (runs: number, members: number): Extent =>
-    members >= runs ? "all" : members > 0 ? "some" : "none";
+  const extentOfGroup = (runs: number, members: number): Extent => {
+    if (isDefault || members === 0) return "none";
+    return members >= runs ? "all" : "some";
+  };
 
   return {
     isChosen,

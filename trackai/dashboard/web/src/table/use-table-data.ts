@@ -7,6 +7,7 @@ import { renameRun as renameOnServer } from "../api/runs";
 import type { Run, RunGroup } from "../api/types";
 import { toJson } from "../ui/json";
 import { useVirtualRows, type VirtualRows } from "../ui/virtual-rows";
+import { aboutTyped } from "../view/filter-text";
 import {
   columns,
   filterProblem,
@@ -85,7 +86,9 @@ export function useTableData({ projectId, box, changes, onNewestRuns }: Options)
   const refused = refusal?.viewKey === viewKey ? refusal : undefined;
   const ignored = refused?.ignored ?? [];
 
-  const problem = refused?.ignored.includes("filter") ? refused.message : "";
+  const problem = refused?.ignored.includes("filter")
+    ? aboutTyped(refused.message, filterText.value, shelf.value)
+    : "";
   useEffect(() => {
     filterProblem.value = problem;
   }, [problem]);
@@ -162,7 +165,7 @@ export function useTableData({ projectId, box, changes, onNewestRuns }: Options)
     groups,
     isGrouped,
     ignored,
-    error: error || (refused?.message ?? ""),
+    error: error || aboutTyped(refused?.message ?? "", filterText.value, shelf.value),
     setError,
     renameRun,
   };

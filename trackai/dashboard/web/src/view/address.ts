@@ -1,7 +1,8 @@
 // The address holds the whole view, so that a link shows the same.
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import { type Change, parseId, printAddress } from "./parsing";
+import { NO_CHOICE } from "./choice";
+import { type Change, parseId, printAddress, UNSET } from "./parsing";
 import { otherScrollPositions, scrollPositions } from "./scroll-positions";
 
 const search = signal(location.search);
@@ -10,10 +11,32 @@ addEventListener("popstate", () => {
   search.value = location.search;
 });
 
-export const params = computed(() => new URLSearchParams(search.value));
+/** The parameters that the shown view sets, unless the address does. */
+export const viewParameters = signal<Record<string, string>>({});
+
+export const params = computed(() => {
+  const all = new URLSearchParams(search.value);
+  for (const [name, value] of Object.entries(viewParameters.value)) {
+    if (!all.has(name)) all.set(name, value);
+  }
+  return all;
+});
 
 export const textParameter = (name: string, fallback = ""): ReadonlySignal<string> =>
-  computed(() => params.value.get(name) ?? fallback);
+  computed(() => {
+    const text = params.value.get(name);
+    return text === null || text === UNSET ? fallback : text;
+  });
+
+/** Without what a view keeps of the rows of the table. */
+export const NO_ROWS = {
+  filter: undefined,
+  show: undefined,
+  sort: undefined,
+  order: undefined,
+  by: undefined,
+  base: undefined,
+};
 
 // What the pages of a run and of a comparison keep for the way back to the project.
 const PROJECT_VIEW = [
@@ -29,6 +52,7 @@ const PROJECT_VIEW = [
   "runs",
   "select",
   "except",
+  "default",
   "base",
   "metrics",
   "x",
@@ -46,6 +70,13 @@ const PROJECT_VIEW = [
   "panels",
 ];
 
+/** What the address says of the rows of the table. */
+export function ownRows(): Change {
+  const own = new URLSearchParams(search.peek());
+  const entries = Object.keys(NO_ROWS).map((name) => [name, own.get(name) ?? undefined]);
+  return Object.fromEntries(entries);
+}
+
 /** The parameters of another page of the project, with the current view of the project. */
 export function keepingView(change: Change): Change {
   const kept = PROJECT_VIEW.map((name) => [name, params.value.get(name) ?? undefined]);
@@ -54,10 +85,8 @@ export function keepingView(change: Change): Change {
 
 /** The archived or trashed runs of a project; what is chosen elsewhere is not there. */
 export const showingShelf = (show: string | undefined): Change => ({
+  ...NO_CHOICE,
   show,
-  runs: undefined,
-  select: undefined,
-  except: undefined,
   open: undefined,
 });
 
@@ -65,7 +94,8 @@ export const showingShelf = (show: string | undefined): Change => ({
 export const isEmbedded = computed(() => params.value.get("embed") === "1");
 
 /** The current address with some parameters changed. */
-export const changedAddress = (change: Change): string => printAddress(search.value, change);
+export const changedAddress = (change: Change): string =>
+  printAddress(search.value, change, viewParameters.value);
 
 /** The address of a page with these parameters only. */
 export const pageAddress = (parameters: Change): string =>

@@ -9,11 +9,21 @@ export interface Choice {
   filters: string[];
   /** The runs that are left out. */
   except: number[];
+  /** Whether the page shows them until the user chooses some; nothing is done to them. */
+  isDefault?: true;
 }
 
 const EVERY_RUN = "id > 0";
 // Of runs that are left out within a filter; the server limits the comparisons of a filter.
 const MAX_WITHIN_FILTER = 40;
+
+/** Nothing is chosen: the page shows its default. */
+export const NO_CHOICE: Change = {
+  runs: undefined,
+  select: undefined,
+  except: undefined,
+  default: undefined,
+};
 
 /** A filter that is never empty, so that a list of them can be in the address. */
 export const fullFilter = (filter: string): string => filter || EVERY_RUN;
@@ -31,16 +41,22 @@ export function parseChoice(params: URLSearchParams): Choice | undefined {
   const filters = parseList(params.get("select"));
   const ids = parseIds(params.get("runs"));
   if (!ids && filters.length === 0) return undefined;
-  return { ids: ids ?? [], filters, except: parseIds(params.get("except")) ?? [] };
+  const choice = { ids: ids ?? [], filters, except: parseIds(params.get("except")) ?? [] };
+  return params.has("default") ? { ...choice, isDefault: true } : choice;
 }
 
 /** The parameters of a choice. */
-export const printChoice = ({ ids, filters, except }: Choice): Change => ({
+export const printChoice = ({ ids, filters, except, isDefault }: Choice): Change => ({
   // No run at all is different from no choice.
   runs: ids.join(",") || (filters.length > 0 ? undefined : "0"),
   select: printList(filters) || undefined,
   except: (filters.length > 0 && except.join(",")) || undefined,
+  default: isDefault && 1,
 });
+
+/** The parameters of a choice by the user: without any run left, the page shows its default. */
+export const printSelection = (choice: Choice): Change =>
+  choice.ids.length + choice.filters.length > 0 ? printChoice(choice) : NO_CHOICE;
 
 export function choiceBody(project: number, { ids, filters, except }: Choice): ChoiceBody {
   if (filters.length === 0) return { run_ids: ids };

@@ -16,6 +16,14 @@ export function toFilter(text: string): string {
   return `(name ~ "${name}" or run_id ~ "${name}")`;
 }
 
+/** A message about a filter as it was sent, with the position in the text as it was typed. */
+export function aboutTyped(message: string, text: string, shelf: string): string {
+  const shift = text.length - text.trimStart().length - (SHELVES[shelf] ? 1 : 0);
+  return message.replace(/(?<=^filter: at position )\d+/, (position) =>
+    String(Number(position) + shift),
+  );
+}
+
 /** The filter with archived runs, or of those in the trash; others leave both out. */
 export function onShelf(filter: string, shelf: string): string {
   const kept = SHELVES[shelf];

@@ -38,8 +38,8 @@ export const sortOrder = textParameter("order", "desc");
 export { columns } from "./table-columns";
 /** The chosen runs; undefined while the user has chosen none. */
 export const choice = computed(() => parseChoice(params.value));
-/** The runs that the table shows until the user chooses some; undefined on other pages. */
-export const defaultChoice = signal<Choice | undefined>(undefined);
+/** The runs that the table shows; undefined on other pages. */
+export const shownChoice = signal<Choice | undefined>(undefined);
 
 /** The run that the others in the table are compared with. */
 export const baselineId = parameter("base", parseId);

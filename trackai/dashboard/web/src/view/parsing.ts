@@ -5,12 +5,26 @@ import type { Range, XAxis } from "../api/types";
 /** Parameters to set; undefined or "" removes one. */
 export type Change = Record<string, string | number | undefined>;
 
-/** The address with some parameters changed. */
-export function printAddress(search: string, change: Change): string {
+/** Says that a parameter is not set, although the shown view sets it. */
+export const UNSET = " ";
+
+/**
+ * The address with some parameters changed.
+ *
+ * `ofView` are those that the shown view sets unless the address does; a change that names the view
+ * is of another one.
+ */
+export function printAddress(
+  search: string,
+  change: Change,
+  ofView: Record<string, string> = {},
+): string {
   const params = new URLSearchParams(search);
+  const staysInView = params.has("panels") && !("panels" in change);
   for (const [name, value] of Object.entries(change)) {
-    if (value === undefined || value === "") params.delete(name);
-    else params.set(name, String(value));
+    if (value !== undefined && value !== "") params.set(name, String(value));
+    else if (staysInView && ofView[name]) params.set(name, UNSET);
+    else params.delete(name);
   }
   const query = params.toString();
   return query ? `/?${query}` : "/";

@@ -9,6 +9,7 @@ const hit = (change: Partial<SearchHit>): SearchHit => ({
   run_id: null,
   view_id: null,
   field: null,
+  is_archived: false,
   ...change,
 });
 

@@ -26,12 +26,14 @@ async function load() {
   return import("../../src/shell/unread");
 }
 
+const NONE_ARCHIVED = { archived: 0, archived_runs: 0 };
+
 beforeEach(() => stored.clear());
 
 test("every alert is unread at first, and stays read in this browser", async () => {
   const { isUnread, markRead, latestAlerts, unreadCount } = await load();
   const alerts = [alert(2), alert(1)];
-  latestAlerts.value = { alerts, total: 2 };
+  latestAlerts.value = { alerts, total: 2, ...NONE_ARCHIVED };
   expect(unreadCount.value).toBe(2);
   markRead(alert(2));
   expect(alerts.map(isUnread)).toEqual([false, true]);
@@ -41,13 +43,13 @@ test("every alert is unread at first, and stays read in this browser", async () 
 
 test("an alert that arrives late is unread, though older than those that were read", async () => {
   const { isUnread, markAllRead } = await load();
-  markAllRead({ alerts: [alert(9), alert(5)], total: 2 });
+  markAllRead({ alerts: [alert(9), alert(5)], total: 2, ...NONE_ARCHIVED });
   expect([9, 5, 7, 3].map((second) => isUnread(alert(second)))).toEqual([false, false, true, true]);
 });
 
 test("what was beyond a list stays read when it moves into it", async () => {
   const { isUnread, markAllRead } = await load();
-  markAllRead({ alerts: [alert(9), alert(5)], total: 3 });
+  markAllRead({ alerts: [alert(9), alert(5)], total: 3, ...NONE_ARCHIVED });
   expect([9, 7, 5, 4].map((second) => isUnread(alert(second)))).toEqual([
     false,
     true,

@@ -4,8 +4,10 @@ import {
   chooseIds,
   chooseMatching,
   chosenIds,
+  NO_CHOICE,
   parseChoice,
   printChoice,
+  printSelection,
   withMatching,
   withoutMatching,
   withoutRuns,
@@ -22,6 +24,7 @@ describe("a choice", () => {
       chooseIds([3, 1]),
       ALL,
       { ids: [5], filters: ["a = 1", 'name ~ "x, y"'], except: [2, 3] },
+      { ...chooseIds([2, 1]), isDefault: true as const },
     ];
     for (const choice of choices) {
       const params = new URLSearchParams(printAddress("", printChoice(choice)).slice(1));
@@ -41,6 +44,12 @@ describe("a choice", () => {
         exclude: [7],
       },
     });
+  });
+
+  test("without any run left is none: the page shows its default", () => {
+    expect(printSelection(withoutRuns(chooseIds([1]), [1]))).toEqual(NO_CHOICE);
+    expect(printSelection(chooseIds([1]))).toEqual(printChoice(chooseIds([1])));
+    expect(printSelection(ALL)).toEqual(printChoice(ALL));
   });
 
   test("loses and regains runs", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { onShelf, toFilter } from "../../src/view/filter-text";
+import { aboutTyped, onShelf, toFilter } from "../../src/view/filter-text";
 
 const search = (text: string) => `(name ~ "${text}" or run_id ~ "${text}")`;
 
@@ -30,4 +30,15 @@ test.each([
   ["lr < 1", "other", "lr < 1"],
 ])("the filter %s on the shelf %s", (filter, shelf, expected) => {
   expect(onShelf(filter, shelf)).toBe(expected);
+});
+
+test.each([
+  ["los = 1", "", 1],
+  ["  los = 1", "", 1],
+  ["los = 1", "archived", 2],
+  [" los = 1", "trash", 2],
+])("a problem with %j in %j is at its place in what was typed", (text, shelf, position) => {
+  const message = `filter: at position ${position} ('los'): unknown field`;
+  const typed = /position (\d+)/.exec(aboutTyped(message, text, shelf))?.[1];
+  expect(text.slice(Number(typed) - 1)).toBe("los = 1");
 });

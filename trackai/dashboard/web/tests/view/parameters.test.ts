@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { printAddress } from "../../src/view/parsing";
 
 /** The modules of the view as they are after a page load with this address. */
 async function load(search: string) {
@@ -71,4 +72,20 @@ test("keepingView keeps the view of the project and nothing of the page", async 
   const view = await load("?project=1&runs=1,2&x=time&tab=logs&target=loss");
   const address = view.pageAddress(view.keepingView({ run: 2, project: 1 }));
   expect(address).toBe("/?run=2&project=1&runs=1%2C2&x=time");
+});
+
+describe("the parameters of a view", () => {
+  const ofView = { filter: "a = 1" };
+
+  test("are taken away by the address, which says so", () => {
+    const address = printAddress("?project=1&panels=2", { filter: "", sort: undefined }, ofView);
+    expect(address).toBe("/?project=1&panels=2&filter=+");
+    expect(printAddress(address.slice(1), { filter: "b" }, ofView)).toContain("filter=b");
+  });
+
+  test("do not concern another view, or a page without one", () => {
+    const change = { panels: 3, filter: undefined };
+    expect(printAddress("?panels=2&filter=b", change, ofView)).toBe("/?panels=3");
+    expect(printAddress("?filter=b", { filter: undefined }, ofView)).toBe("/");
+  });
 });
