@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import os
 import sys
 import threading  # takes the thread that first imports it for the main one
 from contextlib import suppress
@@ -11,6 +12,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+
+# Held by threads that import in the background. A fork waits for it: in the child, a module that
+# another thread was importing would stay locked forever.
+import_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=import_lock.acquire,
+        after_in_parent=import_lock.release,
+        after_in_child=import_lock.release,
+    )
 
 
 def import_lazily(name: str) -> ModuleType:
@@ -37,7 +49,7 @@ def import_lazily(name: str) -> ModuleType:
 
 def _try_to_import(name: str, working: threading.Lock) -> None:
     try:
-        with suppress(BaseException):  # the main thread tries again, and raises it
+        with import_lock, suppress(BaseException):  # the main thread tries again, and raises it
             import_module(name)
     finally:
         working.release()
