@@ -171,7 +171,7 @@ async def _recover_writer(db: Database, fds: dict[Path, int]) -> list[Recovered]
         drains.append(drain)
     if opened is not None and not ended:
         async with db.write() as conn:
-            await _fail(conn, opened.writer_uid)
+            await fail_writer(conn, opened.writer_uid)
     recovered: list[Recovered] = []
     for path, drain in zip(paths, drains, strict=True):
         if drain.position and not await drain.is_stored():
@@ -213,14 +213,15 @@ async def _end_vanished(db: Database) -> None:
             continue
         if opened.host != socket.gethostname() or not process_exists(opened.pid):
             async with db.write() as conn:
-                await _fail(conn, opened.writer_uid)
+                await fail_writer(conn, opened.writer_uid)
 
 
-async def _fail(conn: Connection, writer_uid: str) -> None:
+async def fail_writer(conn: Connection, writer_uid: str) -> None:
+    """End the writer of a crashed process as failed."""
     # Imported here: few scripts begin after a crash.
-    from trackai.ingest.deliveries import fail_writer
+    from trackai.ingest import deliveries
 
-    await fail_writer(conn, writer_uid)
+    await deliveries.fail_writer(conn, writer_uid)
 
 
 async def store_running(db: Store, run_uid: str) -> None:
