@@ -231,7 +231,8 @@ def gpu_facts() -> Iterator[tuple[str, Any]]:
 
 def _nvml_gpus() -> tuple[list[str], str | None]:
     try:
-        nvml: Any = importlib.import_module("pynvml")
+        with import_lock:
+            nvml: Any = importlib.import_module("pynvml")
         nvml.nvmlInit()
     except (ImportError, Warning):  # the package of this name warns that it is deprecated
         return [], None
