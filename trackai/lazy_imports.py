@@ -17,11 +17,23 @@ if TYPE_CHECKING:
 # Held by threads that import in the background. A fork waits for it: in the child, a module that
 # another thread was importing would stay locked forever.
 import_lock = threading.RLock()
+# How long a fork waits: an import may itself wait for a thread that forks.
+_FORK_SECONDS = 5.0
+_of_thread = threading.local()
+
+
+def _before_fork() -> None:
+    _of_thread.holds_lock = import_lock.acquire(timeout=_FORK_SECONDS)
+
+
+def _after_fork() -> None:
+    if _of_thread.holds_lock:
+        import_lock.release()
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=import_lock.acquire,
-        after_in_parent=import_lock.release,
-        after_in_child=import_lock.release,
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
     )
 
 
