@@ -124,11 +124,12 @@ async def applied_version(connection: Connection, path: Path) -> int:
 
 async def migrate(connection: Connection, path: Path) -> None:
     """Apply the migrations that a database lacks, each with its record in one transaction."""
-    if await applied_version(connection, path) == 0:
+    read_version = partial(applied_version, path=path)
+    if await direct.run(connection, read_version) == 0:
         first = snapshot()
         recorded = migrations()[: first.version]
         await direct.run(connection, partial(_apply, first, recorded, path))
-    version = await applied_version(connection, path)
+    version = await direct.run(connection, read_version)
     for migration in migrations():
         if migration.version > version:
             await direct.run(connection, partial(_apply, migration, (migration,), path))

@@ -159,14 +159,18 @@ async def _create(path: Path) -> None:
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE))
     handle = await _connect(new)
     try:
-        # Must precede the first table; lets deleted runs return their space to the file system.
-        await handle.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        await handle.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        await stamps.write(handle.connection)
-        await write_ahead_log.enable(handle.connection)
+        await direct.run(handle.connection, _initialise)
     finally:
         await handle.close()
     new.replace(path.resolve())
+
+
+async def _initialise(connection: Connection) -> None:
+    # Must precede the first table; lets deleted runs return their space to the file system.
+    await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    await connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    await stamps.write(connection)
+    await write_ahead_log.enable(connection)
 
 
 async def _connect(path: Path) -> Handle:
