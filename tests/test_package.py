@@ -57,6 +57,22 @@ def test_the_command_line_starts_without_what_it_does_not_need() -> None:
         assert module not in loaded
 
 
+def test_the_server_starts_without_what_it_does_not_need() -> None:
+    loaded = _loaded_by("import trackai.api.main")
+    assert "trackai.api.endpoints.runs" in loaded
+    for module in (
+        "asyncpg",
+        "difflib",
+        "numpy",
+        "trackai.importers.loader",
+        "trackai.sdk",
+        "trackai.store.points.pieces",
+        "trackai.store.postgres",
+        "urllib3",
+    ):
+        assert module not in loaded
+
+
 # What says nothing about its content, what is built, and what belongs to a machine.
 VAGUE = {"utils", "util", "common", "misc", "base", "core", "tools"}
 BUILT = {".pyc", ".so", ".whl", ".gz", ".zip", ".egg-info", ".log", ".lock", ".pid", ".tmp"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import os
 import sys
 import threading  # takes the thread that first imports it for the main one
 from contextlib import suppress
@@ -11,6 +12,29 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+
+# Held by threads that import in the background. A fork waits for it: in the child, a module that
+# another thread was importing would stay locked forever.
+import_lock = threading.RLock()
+# How long a fork waits: an import may itself wait for a thread that forks.
+_FORK_SECONDS = 5.0
+_of_thread = threading.local()
+
+
+def _before_fork() -> None:
+    _of_thread.holds_lock = import_lock.acquire(timeout=_FORK_SECONDS)
+
+
+def _after_fork() -> None:
+    if _of_thread.holds_lock:
+        import_lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+    )
 
 
 def import_lazily(name: str) -> ModuleType:
@@ -37,7 +61,7 @@ def import_lazily(name: str) -> ModuleType:
 
 def _try_to_import(name: str, working: threading.Lock) -> None:
     try:
-        with suppress(BaseException):  # the main thread tries again, and raises it
+        with import_lock, suppress(BaseException):  # the main thread tries again, and raises it
             import_module(name)
     finally:
         working.release()

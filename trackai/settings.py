@@ -37,9 +37,8 @@ _SWITCHES = {
 }
 
 # An origin in a Content-Security-Policy: the port may be any, and so may the names below a domain.
-_ORIGIN = re.compile(
-    r"https?://(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?(:(\d{1,5}|\*))?"
-)
+# Compiled when it is used: few servers have any.
+_ORIGIN = r"https?://(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?(:(\d{1,5}|\*))?"
 
 # What launchers tell a process about its job, and the name of the fact. No other variable is stored
 # with a run.
@@ -391,7 +390,7 @@ def frame_origins(field: str, texts: Iterable[str]) -> tuple[str, ...]:
     origins = [text.strip().lower().removesuffix("/") for text in texts if text.strip()]
     for origin in origins:
         # They become a part of a header, in which other characters have a meaning.
-        if not _ORIGIN.fullmatch(origin):
+        if not re.fullmatch(_ORIGIN, origin):
             raise InvalidInputError(
                 field,
                 "must be origins like https://notebooks.example.com or http://localhost:8888, got "

@@ -136,6 +136,19 @@ def test_init_inside_a_running_event_loop(db_path: Path) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize("how", [["script.py"], ["-m", "script"]])
+def test_ctrl_c_right_after_init_ends_the_process_by_sigint(
+    db_path: Path, tmp_path: Path, how: list[str]
+) -> None:
+    script = "import trackai\ntrackai.init(project='p', name='r')\n"
+    tmp_path.joinpath("script.py").write_text(
+        f"{script}trackai.log({{'x': 1}})\nraise KeyboardInterrupt"
+    )
+    result = subprocess.run([sys.executable, *how], cwd=tmp_path, capture_output=True, timeout=60)
+    assert result.returncode == -signal.SIGINT
+    assert outcome(db_path) == ("failed", 1)
+
+
 @pytest.mark.parametrize(
     ("ending", "code", "state"),
     [

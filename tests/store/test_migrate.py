@@ -6,7 +6,9 @@ import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
 import pytest
@@ -33,7 +35,7 @@ def test_they_are_pure_sql_and_leave_transactions_to_the_runner() -> None:
     folder = Path(trackai.__file__).parent.parent / "migrations"
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".sql"}
-    assert {path.parent.name for path in files} == {"migrations", "postgresql"}
+    assert {path.parent.name for path in files} == {"migrations", "postgresql", "snapshots"}
     for path in files:
         assert not re.search(r"^\s*(BEGIN|COMMIT)\b", path.read_text(), re.M | re.I), path
     for migration in migrations():
@@ -107,6 +109,35 @@ async def test_a_schema_that_is_not_ours_is_refused(
     assert str(db.path) in str(caught.value)
     assert db.path.read_bytes() == before
     assert [path.name for path in db.path.parent.iterdir() if path.is_file()] == [db.path.name]
+
+
+async def test_a_snapshot_is_what_its_migrations_make_of_an_empty_file(
+    db_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = module.snapshot()
+    assert first.name == migrations()[first.version - 1].name
+    monkeypatch.setattr(module, "migrations", lambda: migrations()[: first.version])
+    found = []
+    for name in ("at-once.db", "one-by-one.db"):
+        database = Database(db_path.with_name(name))
+        await database.open()
+        await database.close()
+        found.append(contents(database.path))
+        monkeypatch.setattr(module, "snapshot", lambda: migrations()[0])
+    assert found[0] == found[1]
+    assert found[0]["arrivals"]  # a migration inserts a row
+
+
+def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of all tables, and of the schema, without what differs from file to file."""
+    with closing(sqlite3.connect(path)) as connection:
+        columns = "type, name, tbl_name, sql"
+        rows = {"schema": connection.execute(f"SELECT {columns} FROM sqlite_master").fetchall()}
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
+            names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            kept = ", ".join(name for name in names if name not in {"nonce", "applied_at"})
+            rows[table] = connection.execute(f"SELECT {kept} FROM {table}").fetchall()
+    return rows
 
 
 LARGE = "large " * 1000
@@ -208,13 +239,15 @@ def test_eight_processes_open_a_new_database_at_once(db_path: Path) -> None:
     assert answers == [f"[({migrations()[-1].version},)]\n"] * 8
 
 
-# Creates a database, and is killed before the n-th call of SQLite or change of a folder. Each
+# Creates a database, and is killed before the n-th visit to the thread of SQLite, statement in it,
+# or change of a folder. Each
 # attempt runs in a forked process, so that modules are imported only once.
 DIE = """
 import asyncio, os, signal, sys
 import aiosqlite
 from pathlib import Path
 from trackai.store.engine.database import Database
+from trackai.store.engine.direct import Direct
 from trackai.store.engine.migrate import migrations
 
 async def use(path):
@@ -237,6 +270,7 @@ def child(path, remaining):
         return count
 
     aiosqlite.Connection._execute = before(aiosqlite.Connection._execute)
+    Direct.execute = before(Direct.execute)
     for name in ("mkdir", "open", "unlink", "replace"):
         setattr(os, name, before(getattr(os, name)))
     asyncio.run(use(path))

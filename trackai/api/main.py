@@ -6,7 +6,7 @@ import gc
 import time
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import anyio
 from starlette.applications import Starlette
@@ -47,7 +47,7 @@ from trackai.store.catalogue import ended_sessions, uploads
 from trackai.store.charts.smoothing_cache import SmoothingCache
 from trackai.store.engine.database import Database
 from trackai.store.factory import create_store
-from trackai.store.points import compaction, rollups
+from trackai.store.points import rollups
 from trackai.store.upkeep import garbage, reserve
 from trackai.values.logger import logger
 
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from trackai.store.engine.store import Store
+
+    app: Starlette
 
 # The interval of background maintenance, and so the delay until runs of crashed processes end.
 _MAINTENANCE_SECONDS = 2.0
@@ -195,6 +197,9 @@ async def _maintain(db: Store, receiver: Receiver) -> None:
             if isinstance(db, Database):
                 await db.checkpoint()
             else:
+                # Imported here: SQLite does not need it.
+                from trackai.store.points import compaction
+
                 compacted = await db.change(partial(compaction.compact, after=compacted))
         except (StoreError, OSError) as error:
             if str(error) != last_warning:
@@ -237,7 +242,14 @@ async def _update_rollups(db: Store) -> None:
             await anyio.sleep(max(0.0, min(_YIELDED * waited, left)))
 
 
-app = create_app()
+if not TYPE_CHECKING:  # with it, a type checker accepts every name
+
+    def __getattr__(name: str) -> Any:
+        # On first use: `trackai serve` creates its own.
+        if name != "app":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return globals().setdefault("app", create_app())
+
 
 if __name__ == "__main__":
     from trackai.cli import main

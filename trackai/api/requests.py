@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
@@ -207,6 +206,8 @@ def parse_query(request: Request, type_: type[S]) -> S:
     known = type_.__struct_fields__
     for name in request.query_params:
         if name not in known:
+            from difflib import get_close_matches  # here: few requests have such names
+
             close = get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
             raise InvalidInputError(escaped(name[:80]), f"unknown query parameter; {hint}")

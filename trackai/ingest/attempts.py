@@ -22,7 +22,7 @@ from trackai.ingest.journal import is_alive
 from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
 from trackai.store.catalogue.writers import Writer  # noqa: TC001 - for msgspec
 from trackai.store.engine.sql import lock
-from trackai.store.points import metrics, series
+from trackai.store.points import series
 from trackai.structs.records import Project, Run  # noqa: TC001 - for msgspec
 from trackai.values.run_names import generate
 from trackai.values.steps import step_after
@@ -177,6 +177,9 @@ async def _first_record(
 
 async def _rewind(conn: Connection, run_id: int, writer_id: int, *, after: int) -> None:
     """Supersede all points after a step, also in metrics that this attempt never logs."""
+    # Imported here: few runs continue from one of their steps.
+    from trackai.store.points import metrics
+
     first_step: Step = after + 1
     if abs(after) < 1 << 53:  # beyond, floats have no fractions
         first_step = math.nextafter(after, math.inf)

@@ -17,21 +17,20 @@ from typing import TYPE_CHECKING
 
 from trackai.errors import StoreError
 from trackai.guard import guarded
-from trackai.ingest import deliveries
-from trackai.ingest.deliveries import Delivery, Outcome
 from trackai.ingest.reader import READ_BYTES, Batch, Damage, JournalReader
+from trackai.lazy_imports import import_lock
 from trackai.store.blobs.blob_store import Blob
 from trackai.store.catalogue import journals
-from trackai.store.catalogue.files import NewFile
 from trackai.store.engine.pace import Pace
-from trackai.store.points import rollups
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from pathlib import Path
 
+    from trackai.ingest.deliveries import Delivery, Outcome
     from trackai.ingest.frames import Filed, Opened
+    from trackai.store.catalogue.files import NewFile
     from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
@@ -51,6 +50,17 @@ _VALUE_ERRORS = (
     sqlite3.NotSupportedError,
     sqlite3.ProgrammingError,
 )
+
+
+def load() -> None:
+    """Import what stores points.
+
+    It is most of the store, and `init` does not wait for it. The methods of `Drain` import it by
+    name after this.
+    """
+    with import_lock:
+        from trackai.ingest import deliveries  # noqa: F401
+        from trackai.store.points import rollups  # noqa: F401
 
 
 class JournalDrain(ABC):
@@ -230,8 +240,11 @@ class Drain(JournalDrain):
         What is left of a long series is counted in the transaction that stores the batch, which
         other processes wait for. With rollups, that is fast.
         """
+        load()
         if batch.opened.attempt == 1:
             return False
+        from trackai.store.points import rollups
+
         new = {
             column.path: min(column.steps)
             for column in batch.columns()
@@ -267,7 +280,9 @@ class Drain(JournalDrain):
         return outcome
 
     def _delivery(self, batch: Batch) -> Delivery:
-        delivery = Delivery(self.path.name, batch, self._adopt)
+        from trackai.ingest import deliveries
+
+        delivery = deliveries.Delivery(self.path.name, batch, self._adopt)
         delivery.prepare()
         return delivery
 
@@ -293,11 +308,14 @@ class Drain(JournalDrain):
     async def _store_in_transaction(
         self, loop: AbstractEventLoop, delivery: Delivery, conn: Connection
     ) -> Outcome:
+        from trackai.ingest import deliveries
+
         is_gone = delivery.batch.start == 0 and not self.path.exists()
         if is_gone and await journals.consumed(conn, self.path.name) is None:
-            return Outcome(0)  # another process has stored and removed it after it was read
+            # Another process has stored and removed it after it was read.
+            return deliveries.Outcome(0)
         (outcome,) = await deliveries.store(conn, [delivery])
-        assert isinstance(outcome, Outcome)  # noqa: S101 - refusals are for remote writers
+        assert isinstance(outcome, deliveries.Outcome)  # noqa: S101 - refusals are for remote writers
         if outcome.stored:
             loop.call_soon_threadsafe(self._read_ahead)  # before `change` returns there
         return outcome
@@ -309,6 +327,8 @@ class Drain(JournalDrain):
                 await journals.advance(conn, self.path.name, batch.end)
 
     def _adopt(self, filed: Filed) -> NewFile:
+        from trackai.store.catalogue.files import NewFile
+
         blob = Blob(filed.size, filed.sha256)
         has_bytes = self._db.blobs.adopt(self._bytes_path(filed), blob)
         if not has_bytes:

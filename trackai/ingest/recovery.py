@@ -13,7 +13,6 @@ import msgspec
 
 from trackai.errors import StoreError
 from trackai.guard import guarded
-from trackai.ingest.deliveries import fail_writer
 from trackai.ingest.drain import Drain, JournalDrain
 from trackai.ingest.frames import Opened
 from trackai.ingest.journal import BYTES, DAMAGED, SUFFIX, writer_uid
@@ -215,6 +214,14 @@ async def _end_vanished(db: Database) -> None:
         if opened.host != socket.gethostname() or not process_exists(opened.pid):
             async with db.write() as conn:
                 await fail_writer(conn, opened.writer_uid)
+
+
+async def fail_writer(conn: Connection, writer_uid: str) -> None:
+    """End the writer of a crashed process as failed."""
+    # Imported here: few scripts begin after a crash.
+    from trackai.ingest import deliveries
+
+    await deliveries.fail_writer(conn, writer_uid)
 
 
 async def store_running(db: Store, run_uid: str) -> None:

@@ -22,7 +22,7 @@ from trackai.values.text import escaped
 if TYPE_CHECKING:
     from trackai.structs.records import ArtifactFile
 
-_NOT_IN_FOLDERS = re.compile(r"[^\w.+-]+")
+_NOT_IN_FOLDERS = r"[^\w.+-]+"  # compiled when it is used
 
 
 class ArtifactEntry:
@@ -366,7 +366,7 @@ class StoredArtifact:
     def _folder(self, root: str | os.PathLike[str] | None) -> Path:
         if root is not None:
             return Path(root)
-        name = _NOT_IN_FOLDERS.sub("-", self.name)
+        name = re.sub(_NOT_IN_FOLDERS, "-", self.name)
         return Path("artifacts") / f"{name}-{self.version}"
 
     def __repr__(self) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -686,6 +684,10 @@ def _settings_of_place(
 
 
 def _temporary_db_path() -> Path:
+    # Imported here: few runs are disabled.
+    import shutil
+    import tempfile
+
     folder = Path(tempfile.mkdtemp(prefix="trackai-disabled-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder / "trackai.db"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import re
-import shutil
-import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -180,7 +178,10 @@ class Artifact(StoredArtifact):
         Raises:
             TypeError: the object is not a table and not media.
         """
-        from trackai.sdk.artifact_media import media_files  # few artifacts have media
+        # Imported here: few artifacts have media.
+        import shutil
+
+        from trackai.sdk.artifact_media import media_files
 
         for file_name, media in media_files(obj, name):
             path = self._temporary("media")
@@ -321,6 +322,10 @@ class Artifact(StoredArtifact):
             )
 
     def _temporary(self, name: str) -> Path:
+        # Imported here: few artifacts have contents that are made here.
+        import shutil
+        import tempfile
+
         folder = tempfile.mkdtemp(prefix="trackai-artifact-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         return Path(folder, name)

@@ -69,6 +69,9 @@ class Destination(ABC):
             StoreError: it cannot be used.
         """
 
+    def load(self) -> None:  # noqa: B027 - nothing to do
+        """Import what moves points; `begin` does without it."""
+
     @abstractmethod
     async def close(self) -> None:
         """Close its files and connections; the next use opens them again."""

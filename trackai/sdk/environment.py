@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trackai.guard import guarded
+from trackai.lazy_imports import import_lock
 from trackai.settings import launcher_facts, visible_gpus
 from trackai.values.text import without_surrogates
 
@@ -32,12 +33,11 @@ _DELAY_SECONDS = 0.05
 _FINISH_SECONDS = 2.0
 # Longer texts are cut off.
 _MAX_CHARACTERS = 16_384
-_NUMBER = re.compile("0|[1-9][0-9]{0,17}")
+# Patterns are compiled by the thread: init() would take a millisecond longer.
+_NUMBER = "0|[1-9][0-9]{0,17}"
 # The metadata of a package: its name, maybe its version and that of Python, and the kind.
-_METADATA = re.compile(
-    r"([A-Za-z0-9][\w.-]*?)(?:-(\d[\w.+!]*))?(?:-py[\d.]+)?\.(?:dist|egg)-info", re.ASCII
-)
-_VERSION = re.compile(r"^Version:\s*([\w.+!-]+)", re.MULTILINE | re.ASCII)
+_METADATA = r"([A-Za-z0-9][\w.-]*?)(?:-(\d[\w.+!]*))?(?:-py[\d.]+)?\.(?:dist|egg)-info"
+_VERSION = r"^Version:\s*([\w.+!-]+)"
 _HEAD_BYTES = 4096
 _DRIVER = Path("/proc/driver/nvidia")
 
@@ -78,11 +78,17 @@ class Survey:
     def _work(self) -> None:
         self._is_finishing.wait(_DELAY_SECONDS)
         with guarded("recording the environment of the run"):
+            self._load()
             for gather in (process_facts, self._package_facts, self._git_facts, gpu_facts):
                 self._add(gather())
 
+    def _load(self) -> None:
+        """Import what `init` does not wait for; the methods below import it by name."""
+        with import_lock:
+            from trackai.sdk import git  # noqa: F401
+            from trackai.values import secrets  # noqa: F401
+
     def _add(self, facts: Facts) -> None:
-        # Imported here, as `git` is below: init() would take some milliseconds longer.
         from trackai.values.secrets import hide_secrets
 
         def safe(value: Any) -> Any:
@@ -147,7 +153,7 @@ def process_facts() -> Iterator[tuple[str, Any]]:
     with suppress(OSError):  # it was removed
         yield "cwd", os.getcwd()  # noqa: PTH109 - that of Path is slower
     for name, text in launcher_facts().items():
-        yield name, int(text) if _NUMBER.fullmatch(text) else text
+        yield name, int(text) if re.fullmatch(_NUMBER, text) else text
 
 
 def _script() -> str | None:
@@ -191,7 +197,7 @@ def packages(path: Iterable[str]) -> list[str]:
     for folder in path:
         with suppress(OSError):
             for entry in sorted(os.listdir(folder or ".")):  # noqa: PTH208
-                match = _METADATA.fullmatch(entry)
+                match = re.fullmatch(_METADATA, entry, re.ASCII)
                 if match is None:
                     continue
                 name = re.sub(r"[-_.]+", "-", match[1]).lower()
@@ -206,7 +212,8 @@ def _version(metadata: Path) -> str | None:
     with suppress(OSError):
         file = metadata / "PKG-INFO" if metadata.is_dir() else metadata
         with file.open("rb") as opened:
-            match = _VERSION.search(opened.read(_HEAD_BYTES).decode(errors="replace"))
+            head = opened.read(_HEAD_BYTES).decode(errors="replace")
+            match = re.search(_VERSION, head, re.MULTILINE | re.ASCII)
         return match and match[1]
     return None
 
@@ -224,7 +231,8 @@ def gpu_facts() -> Iterator[tuple[str, Any]]:
 
 def _nvml_gpus() -> tuple[list[str], str | None]:
     try:
-        nvml: Any = importlib.import_module("pynvml")
+        with import_lock:
+            nvml: Any = importlib.import_module("pynvml")
         nvml.nvmlInit()
     except (ImportError, Warning):  # the package of this name warns that it is deprecated
         return [], None

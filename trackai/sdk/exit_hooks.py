@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -129,6 +129,19 @@ def _at_exit() -> None:
     else:
         has_failed = has_crashed() or _ended_by_exit()
     _finish("failed" if has_failed else "completed")
+    if _was_interrupted():
+        # Python ends by SIGINT then, as shells expect, but forgets that when code is evaluated from
+        # a string, as the import of a named tuple does: a short run imports what stores it here.
+        with suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")  # noqa: S102
+
+
+def _was_interrupted() -> bool:
+    """Whether a KeyboardInterrupt has ended the script."""
+    error = _latest_error()
+    if not isinstance(error, KeyboardInterrupt) or error.__traceback__ is None:
+        return False
+    return error.__traceback__.tb_frame.f_back is None and not is_interactive()
 
 
 def _has_worker_failed(bootstrap: FrameType) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trackai.errors import StoreBusyError, StoreError, StoreUnreachableError
 from trackai.ingest import attempts
-from trackai.ingest.drain import Drain, JournalDrain
+from trackai.ingest.drain import Drain, JournalDrain, load
 from trackai.ingest.journal import JournalWriter, writer_uid
 from trackai.ingest.recovery import recover, store_running
 from trackai.sdk.destination import Begun, Destination
@@ -68,6 +68,9 @@ class LocalDestination(Destination):
         (journal,) = journals_made
         (path,) = journal.paths
         return Begun(attempt, journal, Drain(self._db, path))
+
+    def load(self) -> None:
+        load()
 
     async def _recover(self) -> None:
         """Store the points of crashed processes; a failure does not keep the run from starting."""

@@ -19,12 +19,14 @@ from anyio.to_thread import run_sync
 
 from trackai.errors import MissingExtraError, NoActiveRunError
 from trackai.guard import guarded
-from trackai.sdk.cgroups import ControlGroup
+from trackai.lazy_imports import import_lock
 from trackai.settings import visible_gpus
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from trackai.sdk.cgroups import ControlGroup
 
 Readings = dict[str, float]
 Subject = Literal["machine", "gpu"]
@@ -115,7 +117,11 @@ def machine_meter(group: ControlGroup | None = None) -> Callable[[], Readings]:
     Raises:
         MissingExtraError: psutil is not installed.
     """
-    return _MachineMeter(_module("machine"), group or ControlGroup())
+    psutil = _module("machine")
+    with import_lock:  # here: it is needed only if psutil is installed
+        from trackai.sdk.cgroups import ControlGroup
+
+    return _MachineMeter(psutil, group or ControlGroup())
 
 
 class _MachineMeter:
@@ -277,7 +283,8 @@ async def log_regularly(
 def _module(subject: Subject) -> Any:
     name, purpose = _MODULES[subject]
     try:
-        return importlib.import_module(name)
+        with import_lock:
+            return importlib.import_module(name)
     except ImportError:
         raise MissingExtraError(purpose, "system") from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from trackai.errors import StoreBusyError, TrackAIError
 from trackai.guard import guarded
 from trackai.ingest.frames import Configured, encode
 from trackai.ingest.recovery import report_damage
+from trackai.lazy_imports import import_lock
 from trackai.sdk.children import Children
 from trackai.sdk.progress import Progress
 from trackai.sdk.turns import short_turns
@@ -43,6 +43,8 @@ _ROOM_SECONDS = 5.0
 _READER_SECONDS = 2.0
 # How long a fork waits for the drain to be between two batches, and the drain for the fork.
 _FORK_SECONDS = 5.0
+# How long the thread of the event loop waits before it imports, which init() would wait for.
+_LOADING_DELAY = 0.05
 # The longest pause after an internal error.
 _MAX_PAUSE = 60.0
 _WAITING = "finish() waits for a while: %s"
@@ -154,7 +156,21 @@ class Recorder:
                 await self._destination.close()
             self.journal.close()
 
+    async def _load(self) -> None:
+        """Import what `init` has not needed, a moment after it has returned.
+
+        Not when it is first used: the process may have run out of file handles by then, and the
+        working directory, in which Python may look for modules, may have changed.
+        """
+        with anyio.move_on_after(_LOADING_DELAY):
+            await self._stop.wait()
+        with guarded("importing what stores points"):
+            with import_lock:
+                import tempfile  # noqa: F401 - for `_write_held_calls`
+            self._destination.load()
+
     async def _store_regularly(self) -> None:
+        await self._load()
         pause = self._destination.poll_seconds
         async with anyio.create_task_group() as tasks:
             if self._destination.patience is not None:
@@ -453,6 +469,8 @@ class Recorder:
                 self._repair_journal()
         failure, held, dropped = self.journal.failure, self.journal.held, self.journal.dropped
         if held or failure is not None:
+            import tempfile
+
             try:
                 rescued = self.journal.rescue(Path(tempfile.gettempdir()))
             except OSError:

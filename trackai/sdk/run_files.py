@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
@@ -166,6 +164,8 @@ class RunFiles:
     def folder(self) -> str:
         """The temporary folder of the run, which is created on the first call."""
         if self._folder is None:
+            import tempfile  # here, and `shutil` below: few runs have files
+
             self._folder = tempfile.mkdtemp(prefix="trackai-run-")
         return self._folder
 
@@ -183,6 +183,8 @@ class RunFiles:
         except (OSError, InvalidInputError, NoActiveRunError) as error:
             logger.warning("could not store the files in %s: %s", folder, error)
         else:
+            import shutil
+
             shutil.rmtree(folder, ignore_errors=True)
 
     def store_media(self, files: Files, left_out: LeftOut) -> list[StoredMedia]:
@@ -233,6 +235,8 @@ class RunFiles:
 
     def _copy(self, file: BinaryIO) -> Kept | None:
         """Copy a file beside the journal; None, with a warning, if the disk refuses it."""
+        import shutil
+
         try:
             return self._store_bytes(lambda copy: shutil.copyfileobj(file, copy))
         except OSError as error:

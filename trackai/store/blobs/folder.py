@@ -7,7 +7,6 @@ import hashlib
 import math
 import os
 import re
-import shutil
 import time
 import uuid
 from contextlib import contextmanager, nullcontext, suppress
@@ -313,6 +312,8 @@ def _older(paths: Iterator[Path], seconds: float) -> Iterator[Path]:
 def _free(folder: Path) -> tuple[int, float]:
     """The free bytes of a disk, and how many more files it can have."""
     if not hasattr(os, "statvfs"):  # Windows
+        import shutil
+
         return shutil.disk_usage(folder).free, math.inf
     disk = os.statvfs(folder)
     # Some file systems have no limit on files.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, cast
 
 from trackai.errors import InvalidInputError
@@ -114,6 +113,9 @@ async def _similar(conn: Connection, name: str, project_id: int | None) -> list[
 
 
 def _nearest(name: str, known: Iterable[str]) -> list[str]:
+    # Imported here: few names are unknown.
+    from difflib import get_close_matches
+
     folded: dict[str, list[str]] = {}
     for each in known:
         for key in {each.casefold(), each.rpartition("/")[2].casefold()}:

@@ -8,8 +8,6 @@ without the permission to write therefore never lets SQLite create a file.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -44,6 +42,10 @@ def uri(path: Path, access: Access) -> Iterator[str]:
         mode = {"write": "rw", "read": "ro", "frozen": "ro&immutable=1"}[access]
         yield f"{path.absolute().as_uri()}?mode={mode}"
         return
+    # Imported here: few databases are read in this way.
+    import shutil
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="trackai-copy-") as folder:
         copy = Path(folder, path.name)
         shutil.copyfile(path, copy)

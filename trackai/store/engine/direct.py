@@ -36,6 +36,10 @@ class Direct:
     async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> None:
         self._conn.executemany(sql, parameters).close()  # type: ignore[arg-type]
 
+    def create_function(self, name: str, arguments: int, function: Callable[..., Any]) -> None:
+        """Add a function to SQL, whose result depends only on its arguments."""
+        self._conn.create_function(name, arguments, function, deterministic=True)
+
     async def rollback(self) -> None:
         self._conn.rollback()
 

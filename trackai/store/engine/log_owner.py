@@ -7,7 +7,6 @@ then, even if its pages fit: the shared index (`-shm`) tells which pages are in 
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -56,6 +55,8 @@ def separate(
     if origin == "same file" and not is_outdated:
         # A copy of the file has taken its place. The log may be all that has the newest points, and
         # processes that use the former file may still write to it.
+        import shutil  # here: few files are replaced
+
         shutil.copyfile(log, copy)
         sibling(path, "-shm").unlink(missing_ok=True)
         copy.replace(log)

@@ -17,7 +17,6 @@ import aiosqlite
 import msgspec
 
 from trackai.errors import ForeignDatabaseError, StoreError
-from trackai.filters.patterns import compiled
 from trackai.locks import FILE_MODE, exclusive
 from trackai.store.engine import access, direct, handles, log_owner, stamps, write_ahead_log
 from trackai.store.engine.database_file import identity, sibling, size
@@ -106,7 +105,7 @@ async def _connect_to_read(path: Path) -> Handle:
         handle = await _connect_uri(path, resources.enter_context(access.uri(path, how)), how)
         handle.resources = resources.pop_all()
     try:
-        await _set_up(handle.connection)
+        await direct.run(handle.connection, _set_up)
     except BaseException:
         await handle.close()
         raise
@@ -137,7 +136,7 @@ async def _connect_to_current(path: Path, spool: Path, *, is_outdated: bool) -> 
             try:
                 if handle.file == file:
                     handle.starts_log = starts_log
-                    await _set_up(handle.connection)
+                    await direct.run(handle.connection, _set_up)
                     await direct.run(handle.connection, _use_log)
                     return handle
             except BaseException:
@@ -160,14 +159,18 @@ async def _create(path: Path) -> None:
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE))
     handle = await _connect(new)
     try:
-        # Must precede the first table; lets deleted runs return their space to the file system.
-        await handle.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        await handle.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        await stamps.write(handle.connection)
-        await write_ahead_log.enable(handle.connection)
+        await direct.run(handle.connection, _initialise)
     finally:
         await handle.close()
     new.replace(path.resolve())
+
+
+async def _initialise(connection: Connection) -> None:
+    # Must precede the first table; lets deleted runs return their space to the file system.
+    await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    await connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    await stamps.write(connection)
+    await write_ahead_log.enable(connection)
 
 
 async def _connect(path: Path) -> Handle:
@@ -195,16 +198,17 @@ async def _connect_uri(path: Path, uri: str, how: Access) -> Handle:
     return Handle(connection, path, how)
 
 
-async def _set_up(connection: aiosqlite.Connection) -> None:
+async def _set_up(connection: Connection) -> None:
+    assert isinstance(connection, direct.Direct)  # noqa: S101 - it has functions
     await connection.execute("PRAGMA foreign_keys = ON")
     await connection.execute("PRAGMA synchronous = NORMAL")
     await connection.execute("PRAGMA cache_size = -16384")
     # A batch with thousands of metrics changes a page of each. Before the commit, pages would be
     # written several times, and the first page, which has the stamp, late.
     await connection.execute(f"PRAGMA cache_spill = {_MOST_CHANGED_PAGES}")
-    await connection.create_function("casefold", 1, _casefold, deterministic=True)
-    await connection.create_function("matches", 2, _matches, deterministic=True)
-    await connection.create_function("json_text", 1, _json_text, deterministic=True)
+    connection.create_function("casefold", 1, _casefold)
+    connection.create_function("matches", 2, _matches)
+    connection.create_function("json_text", 1, _json_text)
 
 
 async def _use_log(connection: Connection) -> None:
@@ -224,6 +228,9 @@ def _casefold(text: str | None) -> str | None:
 
 
 def _matches(pattern: str, text: str | None) -> bool | None:
+    # Imported here: training scripts do not search.
+    from trackai.filters.patterns import compiled
+
     return None if text is None else compiled(pattern).found_in(text)
 
 

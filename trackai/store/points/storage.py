@@ -5,10 +5,10 @@ Both modules have the functions of `PointStorage`. Everything else in the store 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from trackai.store.engine.connection import Shared
-from trackai.store.points import pieces, rows
+from trackai.store.points import rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -298,4 +298,9 @@ class PointStorage(Protocol):
 
 def points_of(conn: Connection) -> PointStorage:
     """How the database of a connection stores points."""
-    return pieces if isinstance(conn, Shared) else rows
+    if not isinstance(conn, Shared):
+        return rows
+    # Imported here: SQLite does not need it.
+    from trackai.store.points import pieces
+
+    return cast("PointStorage", pieces)

@@ -1,0 +1,122 @@
+"""What `import trackai` and `init` load, and what is loaded after `init` has returned."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import trackai
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# Loaded when they are used, or by the background threads of a run.
+LATE = (
+    "shutil",
+    "tempfile",
+    "trackai.client",
+    "trackai.filters",
+    "trackai.ingest.deliveries",
+    "trackai.sdk.artifact_media",
+    "trackai.sdk.git",
+    "trackai.sdk.media",
+    "trackai.sdk.plot",
+    "trackai.sdk.server_destination",
+    "trackai.sdk.table",
+    "trackai.sdk.webhook",
+    "trackai.store.catalogue.files",
+    "trackai.store.charts",
+    "trackai.store.points.metrics",
+    "trackai.store.points.pieces",
+    "trackai.store.points.rows",
+    "trackai.store.postgres",
+    "trackai.store.transfer",
+    "trackai.store.upkeep",
+    "trackai.values.secrets",
+)
+
+
+def test_init_and_log_load_only_what_they_need(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    result = run_python(
+        """
+        import sys, trackai
+        trackai.init
+        imported = set(sys.modules)
+        from trackai.sdk import environment, recorder
+        environment._DELAY_SECONDS = recorder._LOADING_DELAY = 60
+        run = trackai.init(project="p", config={"lr": 0.1})
+        trackai.log({"loss": 0.5})
+        print(*sorted(imported), ";", *sorted(sys.modules))
+        """
+    )
+    imported, logged = (set(part.split()) for part in result.stdout.rsplit("\n", 2)[-2].split(";"))
+    assert "trackai.sdk.run" in imported
+    assert "anyio._backends._asyncio" in logged
+    assert imported.isdisjoint(LATE)
+    assert logged.isdisjoint(LATE)
+
+
+def test_finish_finds_all_that_it_needs_loaded(
+    db_path: Path, tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    """A script may change its working directory, where Python would look for modules."""
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    for name in ("tempfile", "shutil", "random", "trackai"):
+        (elsewhere / f"{name}.py").write_text("raise RuntimeError")
+    run_python(
+        f"""
+        import os, sys, time, trackai
+        from trackai.lazy_imports import import_lock
+        sys.path.insert(0, "")
+        run = trackai.init(project="p", name="r", auto_log=True)
+        while "trackai.ingest.deliveries" not in sys.modules or run._survey._thread.is_alive():
+            time.sleep(0.01)
+        with import_lock:
+            os.chdir({str(elsewhere)!r})
+        before = set(sys.modules)
+        for step in range(10):
+            trackai.log({{"loss": 0.5, "text": "x"}}, step=step)
+        trackai.finish()
+        assert not (late := sys.modules.keys() - before), late
+        """
+    )
+    assert trackai.Api(db_path).run("p/r").history("loss")["loss"].steps[-1] == 9
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_waits_for_an_import_in_the_background(
+    tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    (tmp_path / "slow.py").write_text("import sys, time\nsys.began = True\ntime.sleep(0.5)\n")
+    run_python(
+        f"""
+        import os, sys, threading, time, trackai
+        from trackai.lazy_imports import import_lazily
+
+        sys.path.insert(0, {str(tmp_path)!r})
+        importing = threading.Thread(target=import_lazily, args=("slow",))
+        importing.start()
+        while not hasattr(sys, "began"):
+            time.sleep(0.001)
+        child = os.fork()
+        if child == 0:
+            import slow  # would wait for the thread, which is not in this process
+            os._exit(7)
+        importing.join()
+        deadline = time.monotonic() + 20
+        pid = status = 0
+        while not pid and time.monotonic() < deadline:
+            pid, status = os.waitpid(child, os.WNOHANG)
+            time.sleep(0.01)
+        if not pid:
+            os.kill(child, 9)
+        assert os.waitstatus_to_exitcode(status) == 7
+        assert os.fork() or os._exit(0) is None  # the lock is free again
+        os.wait()
+        """
+    )
