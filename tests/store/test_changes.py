@@ -74,6 +74,48 @@ async def test_an_error_undoes_its_own_change_only(db: Database) -> None:
     assert await names(db) == ["a", "b", "c"]
 
 
+async def test_a_change_in_bulk_has_a_transaction_of_its_own(db: Database) -> None:
+    seen: dict[str, int] = {}
+
+    def looking(name: str) -> Callable[[Connection], Coroutine[Any, Any, None]]:
+        async def look(conn: Connection) -> None:
+            await projects.create(conn, name, name, now=1)
+            [(is_on,)] = await conn.execute_fetchall("PRAGMA foreign_keys")
+            seen[name] = is_on
+
+        return look
+
+    async def change(name: str, bulk: bool) -> None:
+        await db.change(looking(name), bulk=bulk)
+
+    await db.open()
+    before = db.transactions
+    async with anyio.create_task_group() as tasks:
+        for name, bulk in (("a", False), ("b", True), ("c", False), ("d", True), ("e", False)):
+            tasks.start_soon(change, name, bulk)
+    assert seen == {"a": 1, "b": 0, "c": 1, "d": 0, "e": 1}
+    assert await names(db) == ["a", "b", "c", "d", "e"]
+    assert db.transactions - before >= 4
+
+
+async def test_foreign_keys_are_checked_after_a_change_in_bulk_that_failed(db: Database) -> None:
+    async def fail(conn: Connection) -> None:
+        await projects.create(conn, "half", "half", now=1)
+        raise ConflictError("half")
+
+    async def add_orphan(conn: Connection) -> None:
+        await conn.execute("INSERT INTO tags (run_id, tag) VALUES (99, 't')")
+
+    with pytest.raises(ConflictError):
+        await db.change(fail, bulk=True)
+    assert await names(db) == []
+    with pytest.raises(StoreError, match="FOREIGN KEY"):
+        await db.change(add_orphan)
+    async with db.write() as conn:
+        [(pages,)] = await conn.execute_fetchall("PRAGMA wal_autocheckpoint")
+    assert pages == 1000
+
+
 async def test_changes_are_repeated_alone_if_their_transaction_fails(db: Database) -> None:
     """Such as on a full disk, where SQLite rolls the whole transaction back."""
     outcomes: dict[str, object] = {}

@@ -100,7 +100,7 @@ async def test_many_short_series_share_transactions(
     async def pause(_: Database, seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr(garbage, "_pause", pause)
+    monkeypatch.setattr(garbage, "pause", pause)
     await garbage.collect(db)
     assert 0 < len(pauses) < 200
     assert await _rows(db) == [0] * len(_TABLES)

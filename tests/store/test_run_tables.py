@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -258,6 +258,48 @@ async def test_sort_orders_with_offsets_and_cursors(
                     by_offset += [run.id for run in page.runs]
                     assert page.total == 5
             assert by_offset == by_cursor == expected
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_a_filter_keeps_the_order_of_all_kinds_of_values(
+    db: Database, order: Literal["asc", "desc"]
+) -> None:
+    """Missing, null, numbers, texts up to the longest, and booleans."""
+    same = "s" * 300
+    stored = [
+        None, "null", "-1", "0.5", "2", "1e300", '""', '"2"', '"a"', f'"{same}a"', f'"{same}b"',
+        f'"{"t" * 1000}"', f'"{"u" * 1000}"', '"nul\\u0000"', "[1,2]", "false", "true",
+        "1" * 1000,
+    ]  # fmt: skip
+    async with db.write() as conn:
+        project = await projects.get_or_create(conn, "p", now=1)
+        for number, value in enumerate(stored, start=1):
+            run = await runs.create(
+                conn, uid=f"u{number}", project_id=project.id, slug=f"r{number}", name=None,
+                group_name=None, now=number,
+            )  # fmt: skip
+            config = {"all": "1"} if value is None else {"all": "1", "x": value}
+            await configs.put(conn, run.id, config)
+        pages: dict[str, list[int]] = {}
+        for text in ("", "config.all = 1", "config.all = 1 or tag = none"):
+            where = run_tables.RunFilter(tree=parse_filter(text) if text else None)
+            cursor, pages[text] = None, []
+            while True:
+                page = await run_tables.list_page(
+                    conn, where, sort_by=parse_field("config.x"), sort_order=order, limit=4,
+                    cursor=cursor,
+                )  # fmt: skip
+                assert page.total == len(stored)
+                pages[text] += [run.id for run in page.runs]
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+    expected, *others = pages.values()
+    assert sorted(expected) == list(range(1, len(stored) + 1))
+    assert others == [expected, expected]
+    ascending = expected[:-2] if order == "asc" else expected[-3::-1]
+    assert ascending[:4] == [3, 4, 5, 6]  # numbers
+    assert set(ascending[-2:]) == {16, 17}  # booleans
 
 
 async def test_added_and_deleted_runs_do_not_shift_the_page_of_a_cursor(db: Database) -> None:

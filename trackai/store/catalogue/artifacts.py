@@ -59,6 +59,8 @@ _SELECT = f"""
     JOIN artifacts ON artifacts.id = artifact_versions.artifact_id
     JOIN projects ON projects.id = artifacts.project_id
 """
+# Tables with rows of a version: all that `release` deletes.
+VERSION_TABLES = ("artifact_files", "artifact_aliases", "artifact_runs")
 # The names in an error about an artifact that was not found.
 _MAX_HINTS = 10
 
@@ -207,9 +209,9 @@ async def release(conn: Connection, run_ids: Sequence[int]) -> None:
         (ids,),
     )
     await lock(conn, "artifacts", [artifact_id for (artifact_id,) in logged])
-    await conn.execute(
+    released = await conn.execute_fetchall(
         """
-        DELETE FROM artifact_versions
+        SELECT id FROM artifact_versions
         WHERE id IN (
             SELECT version_id FROM artifact_runs
             WHERE run_id IN (SELECT value FROM json_each(?1)) AND role = 'logged'
@@ -221,9 +223,15 @@ async def release(conn: Connection, run_ids: Sequence[int]) -> None:
         """,
         (ids,),
     )
-    await conn.execute(
-        "DELETE FROM artifact_runs WHERE run_id IN (SELECT value FROM json_each(?))", (ids,)
-    )
+    versions = json_array(version_id for (version_id,) in released)
+    for table, column, values in (
+        *((table, "version_id", versions) for table in VERSION_TABLES),
+        ("artifact_versions", "id", versions),
+        ("artifact_runs", "run_id", ids),
+    ):
+        await conn.execute(
+            f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (values,)
+        )
 
 
 async def find(

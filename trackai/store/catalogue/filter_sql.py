@@ -180,6 +180,12 @@ def sort_key(conn: Connection, field: Field, name: str = "sorted") -> Key:
             )
 
 
+def indexed_key(field: Config) -> Key:
+    """The key to sort runs by in SQLite: twice as fast as `sort_key`, but always joined."""
+    rows = f"SELECT run_id AS id, {_INDEXED} AS sort_key FROM configs INDEXED BY configs_by_key"
+    return Key("sorted.sort_key", [field.key], _join(f"{rows} WHERE key = ?", "sorted"))
+
+
 def may_be_key(field: Field, value: object) -> bool:
     """Whether runs that are sorted by a field may have this sort key."""
     return value is None or isinstance(value, _CLASSES[_type(field)])
@@ -234,6 +240,19 @@ def _prefix(column: str) -> str:
 
 # The sort key of a row of `configs`.
 KEYED = _prefix(COMPARABLE)
+# The same, read from the index alone except for long values. Numbers, the usual values, come before
+# texts.
+_INDEXED = """
+    CASE
+        WHEN comparable < '' THEN comparable
+        WHEN comparable IS x'02' THEN (
+            SELECT substr(json_text(long.value), 1, 256) FROM configs AS long
+            WHERE long.run_id = configs.run_id AND long.key = configs.key
+        )
+        WHEN typeof(comparable) = 'text' THEN substr(comparable, 1, 256)
+        ELSE comparable
+    END
+"""
 
 
 def _joined(word: str, parts: list[Condition]) -> Condition:

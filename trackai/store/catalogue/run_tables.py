@@ -250,7 +250,9 @@ async def _ids(
     source = _Source(matching)
     if not isinstance(conn, Shared):
         source = await _narrow_source(conn, where) or source
-        if isinstance(sort_by, Config) and source.comparison is None:
+        compared = () if where.tree is None else fields_of(where.tree)
+        # Conditions on other tables take long; sorting needs them once, for the number as well.
+        if isinstance(sort_by, Config) and all(isinstance(each, Attribute) for each in compared):
             rows = await _ids_with_key(conn, matching, sort_by, sort_order, after, limit, offset)
             if len(rows) == limit:
                 return rows, await _count(conn, matching)
@@ -361,6 +363,8 @@ async def _ids_by_sorting(
     key = filter_sql.sort_key(conn, sort_by)
     if source.comparison is not None and source.comparison.field == sort_by:
         key = filter_sql.Key(filter_sql.KEYED, [])
+    elif isinstance(sort_by, Config) and not isinstance(conn, Shared):
+        key = filter_sql.indexed_key(sort_by)
     beyond, beyond_values = _beyond(after, sort_by, "key", "id")
     rows = list(
         await conn.execute_fetchall(

@@ -9,6 +9,7 @@ import msgspec
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
 from trackai.store.catalogue import artifacts, deleted_series, slugs
 from trackai.store.catalogue import tags as store_tags
+from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import json_array, lock
 from trackai.structs.records import Run
 from trackai.values.times import utc
@@ -37,6 +38,14 @@ COLUMNS = """
     ) AS sorted),
     archived_at, trashed_at
 """
+
+
+# Tables with rows of a run, and those with rows of a series: all that `delete_all` deletes.
+RUN_TABLES = (
+    "configs", "environment", "tags", "files", "imports", "batches", "writers", "artifact_runs",
+    "series",
+)  # fmt: skip
+SERIES_TABLES = ("attempts",)
 
 
 class RunColumns(TypedDict, total=False):
@@ -403,13 +412,22 @@ async def delete(conn: Connection, run_id: int) -> Run:
 
 
 async def delete_all(conn: Connection, run_ids: Sequence[int]) -> None:
-    """Delete runs; `garbage.collect` deletes their points later."""
+    """Delete runs; `garbage.collect` deletes their points later.
+
+    Rows that refer to them are deleted here, as a change in bulk requires.
+    """
     await lock(conn, "runs", run_ids, to_delete=True)
     await deleted_series.mark(conn, run_ids)
     await artifacts.release(conn, run_ids)
-    await conn.execute(
-        "DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))", (json_array(run_ids),)
-    )
+    ids = json_array(run_ids)
+    of_runs = "run_id IN (SELECT value FROM json_each(?))"
+    if not isinstance(conn, Shared):  # others always cascade
+        for table in SERIES_TABLES:
+            series = f"SELECT id FROM series WHERE {of_runs}"
+            await conn.execute(f"DELETE FROM {table} WHERE series_id IN ({series})", (ids,))
+        for table in RUN_TABLES:
+            await conn.execute(f"DELETE FROM {table} WHERE {of_runs}", (ids,))
+    await conn.execute("DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))", (ids,))
 
 
 def run_from_row(row: Any, kind: type[R]) -> R:

@@ -27,12 +27,16 @@ class Change(Generic[T]):
 
     Attributes:
         work: a function that takes the connection, and awaits only its statements.
+        bulk: whether it needs a transaction of its own: see `Store.change`.
         is_done: whether the outcome is known: it was committed, or has failed and changed nothing.
         seconds: how long it took.
     """
 
-    def __init__(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> None:
+    def __init__(
+        self, work: Callable[[Connection], Coroutine[Any, Any, T]], *, bulk: bool = False
+    ) -> None:
         self.work = work
+        self.bulk = bulk
         self.is_done = False
         self.seconds = 0.0
         self._result: T | None = None
@@ -62,7 +66,8 @@ async def run_together(
 ) -> None:
     """Run changes in the open transaction, in the order in which they wait.
 
-    What one change raises is kept for it, and undoes nothing of the others.
+    It ends before a change that needs a transaction of its own. What one change raises is kept for
+    it, and undoes nothing of the others.
 
     Args:
         waiting: the changes; those that are run are removed.
@@ -77,6 +82,9 @@ async def run_together(
         try:
             change = waiting.popleft()
         except IndexError:  # the event loop removes changes that are cancelled
+            return
+        if change.bulk:
+            waiting.appendleft(change)
             return
         taken.append(change)
         await conn.execute("SAVEPOINT change")

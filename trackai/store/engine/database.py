@@ -195,13 +195,20 @@ class Database:
         async with self.read() as connection:
             return await direct.run(connection, in_snapshot)
 
-    async def change(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+    async def change(
+        self, work: Callable[[Connection], Coroutine[Any, Any, T]], *, bulk: bool = False
+    ) -> T:
         """Like `look`, in a write transaction: committed on return, rolled back on an exception.
 
         Changes that wait at the same time may share a transaction, so `work` may run twice; only
         what it does the last time is stored.
+
+        Args:
+            bulk: whether `work` changes thousands of rows, and deletes rows together with all that
+                refer to them. SQLite then need not look for these row by row, which takes as long
+                as the deletion itself. The caller has to checkpoint.
         """
-        change = Change(work)
+        change = Change(work, bulk=bulk)
         self._waiting.append(change)
         try:
             async with self._writing:
@@ -260,18 +267,19 @@ class Database:
 
     async def _run_alone(self, change: Change[Any]) -> None:
         """Run a change in a transaction of its own."""
+        run = self._in_bulk if change.bulk else self._in_transaction
         handle = await self._current_writer()
         # The thread finishes its work even if this task is cancelled; the outcome of the
         # transaction must be known.
         with anyio.CancelScope(shield=True):
             try:
                 try:
-                    result = await self._in_transaction(handle, change.work)
+                    result = await run(handle, change.work)
                 except sqlite3.OperationalError as error:
                     if not (_is_io_error(error) and handle.has_lost_log()):
                         raise
                     handle = await self._current_writer()
-                    result = await self._in_transaction(handle, change.work)
+                    result = await run(handle, change.work)
             except Exception as error:
                 change.fail(error)
             else:
@@ -298,6 +306,19 @@ class Database:
 
         with self._own_change(handle):
             return await direct.run(handle.connection, run)
+
+    async def _in_bulk(
+        self, handle: Handle, work: Callable[[Connection], Coroutine[Any, Any, T]]
+    ) -> T:
+        conn = handle.connection
+        await conn.execute("PRAGMA foreign_keys = OFF")  # has no effect inside a transaction
+        [(pages,)] = await conn.execute_fetchall("PRAGMA wal_autocheckpoint")
+        await conn.execute_fetchall("PRAGMA wal_autocheckpoint = 0")
+        try:
+            return await self._in_transaction(handle, work)
+        finally:
+            await conn.execute("PRAGMA foreign_keys = ON")
+            await conn.execute_fetchall(f"PRAGMA wal_autocheckpoint = {pages}")
 
     async def move_pages(self) -> bool:
         """Checkpoint as many pages as readers allow, without blocking writers.

@@ -73,9 +73,16 @@ class Store(Protocol):
         """Run `work` in a read transaction, in which all reads see one state of the database."""
         raise NotImplementedError
 
-    async def change(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+    async def change(
+        self, work: Callable[[Connection], Coroutine[Any, Any, T]], *, bulk: bool = False
+    ) -> T:
         """Run `work` in a write transaction: committed on return, rolled back on an exception.
 
         `work` may run again after a rollback, so it must change nothing but the database.
+
+        Args:
+            bulk: whether `work` changes thousands of rows, and deletes rows together with all that
+                refer to them, which the database then need not look for. The caller has to
+                checkpoint.
         """
         raise NotImplementedError

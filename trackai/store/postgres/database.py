@@ -245,11 +245,16 @@ class PostgresDatabase:
             return await work(conn)
         raise AssertionError  # for mypy: a context may swallow errors
 
-    async def change(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+    async def change(
+        self, work: Callable[[Connection], Coroutine[Any, Any, T]], *, bulk: bool = False
+    ) -> T:
         """Run `work` in a write transaction: committed on return, rolled back on an exception.
 
         `work` runs again if a transaction of others was in its way, or the connection was lost
         before the commit.
+
+        Args:
+            bulk: ignored: rows that refer to deleted ones are looked for always.
         """
         # Even if this task is cancelled, the outcome of the transaction must be known.
         with driver_errors(self.name), anyio.CancelScope(shield=True):

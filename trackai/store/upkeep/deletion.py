@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# How long a transaction may take before it begins with another run.
+# How long a transaction should take, if one run takes no longer.
 _SECONDS = 0.05
 
 
@@ -90,7 +90,8 @@ async def _delete_rows(db: Store, run_ids: Sequence[int]) -> tuple[list[int], se
     deleted: list[int] = []
     hashes: set[str] = set()
     while run_ids:
-        batch = await change(db, partial(_delete_batch, run_ids=run_ids))
+        batch = await change(db, partial(_delete_batch, run_ids=run_ids), bulk=True)
+        await garbage.pause(db)
         deleted += batch.runs
         hashes |= batch.hashes
         run_ids = run_ids[batch.ids :]
@@ -113,32 +114,34 @@ class _Batch(NamedTuple):
 
 async def _delete_batch(conn: Connection, *, run_ids: Sequence[int]) -> _Batch:
     """Delete as many of the first runs as one transaction may take."""
-    until = time.perf_counter() + _SECONDS / 2
+    began = time.perf_counter()
     deleted: list[int] = []
     hashes: set[str] = set()
     ids, size = 0, 1
-    while ids < len(run_ids):
+    while ids < len(run_ids) and size:
         existing = await runs.existing(conn, run_ids[ids : ids + size])
         hashes |= await files.hashes(conn, existing)
         await runs.delete_all(conn, existing)
         deleted += existing
         ids += size
-        size *= 2  # takes about as long as all before
-        if time.perf_counter() > until:
-            break
+        seconds = time.perf_counter() - began
+        # As many as all before, or those for which there is time; none for the last tenth of it.
+        size = min(ids, int(ids * (_SECONDS / seconds - 1))) if seconds < 0.9 * _SECONDS else 0
     return _Batch(deleted, hashes, ids)
 
 
-async def change(db: Store, delete: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+async def change(
+    db: Store, delete: Callable[[Connection], Coroutine[Any, Any, T]], *, bulk: bool = False
+) -> T:
     """Run a deletion; on a full disk, again with the space that is kept for it."""
     try:
-        return await db.change(delete)
+        return await db.change(delete, bulk=bulk)
     except StoreError as error:
         if not isinstance(db, Database) or not _is_full(error) or not reserve.release(db.spool):
             raise
         # The log is full of pages for which the file could not grow.
         await db.move_pages()
-    return await db.change(delete)
+    return await db.change(delete, bulk=bulk)
 
 
 async def reclaim(db: Store, hashes: set[str], vacuumed: int) -> int:

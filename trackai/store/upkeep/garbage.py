@@ -17,7 +17,6 @@ import anyio
 from trackai.store.engine import stamps
 from trackai.store.engine.database import Database
 from trackai.store.engine.sql import json_array
-from trackai.store.points import rollups
 from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
 # How long a transaction should take.
 _SECONDS = 0.02
 _MAX_ROWS = 100_000
-# How many short series are deleted by the same statements, at most.
+# How many series a transaction deletes at most; and the same statements, of short ones.
+_SERIES = 10_000
 _MANY = 256
 _MIN_PAGES, _MAX_PAGES = 16, 8192
 # Fewer free pages are left for points that will be logged.
@@ -37,6 +37,8 @@ _MIN_FREE_PAGES = 256
 _INCREMENTAL = 2  # a value of `PRAGMA auto_vacuum`
 # The table of rollups, as `PointStorage.TABLES` has those of points.
 _ROLLUPS = {"rollups": ("level, block", 200)}
+# Tables with a few rows of a series.
+_SMALL_TABLES = ("rollup_levels", "stale_rollups")
 
 
 async def collect(db: Store) -> int:
@@ -66,7 +68,7 @@ async def collect(db: Store) -> int:
                 rows = chunk_rows[table]
                 least = smallest.setdefault(table, rows)
                 chunk_rows[table] = _next_size(rows, seconds, least, _MAX_ROWS)
-            await _pause(db, seconds)
+            await pause(db, seconds)
 
 
 async def pending_series(conn: Connection) -> int:
@@ -92,12 +94,15 @@ def _next_size(size: int, seconds: float, smallest: int, largest: int) -> int:
     return max(smallest, min(largest, int(size * factor)))
 
 
-async def _pause(db: Store, seconds: float) -> None:
-    # Checkpoint here: otherwise a commit, perhaps of another process, would have to, and would wait
-    # for the disk.
+async def pause(db: Store, seconds: float = 0.0) -> None:
+    """Checkpoint, and let other processes write for at least as many seconds.
+
+    Without a checkpoint here a commit, perhaps of another process, would wait for the disk.
+    """
+    began = time.perf_counter()
     if isinstance(db, Database):
         await db.move_pages()
-    await anyio.sleep(seconds)
+    await anyio.sleep(max(0.0, seconds - (time.perf_counter() - began)))
 
 
 async def _delete_chunk(conn: Connection, *, chunk_rows: dict[str, int]) -> str | None:
@@ -112,24 +117,43 @@ async def _delete_chunk(conn: Connection, *, chunk_rows: dict[str, int]) -> str 
     until = time.perf_counter() + _SECONDS / 2
     rows = list(
         await conn.execute_fetchall(
-            "SELECT series_id FROM deleted_series LIMIT 1000 /*pg: FOR UPDATE SKIP LOCKED */"
+            """
+            SELECT series_id FROM deleted_series ORDER BY series_id
+            LIMIT ? /*pg: FOR UPDATE SKIP LOCKED */
+            """,
+            (_SERIES,),
         )
     )
     series_ids = [series_id for (series_id,) in rows]
     tables = {**points_of(conn).TABLES, **_ROLLUPS}
     for table, (_, smallest) in tables.items():
         chunk_rows.setdefault(table, smallest)
+    filled = await _filled(conn, series_ids, (*tables, *_SMALL_TABLES))
     while series_ids:
-        short = await _short(conn, series_ids[:_MANY], chunk_rows)
+        short = await _short(conn, series_ids[:_MANY], chunk_rows) if filled else series_ids
         if len(short) == 1:
             for table, (key, _) in tables.items():
-                if await _delete_rows(conn, short[0], table, key, chunk_rows[table]):
+                rows_ = chunk_rows[table]
+                if table in filled and await _delete_rows(conn, short[0], table, key, rows_):
                     return table
-        await _delete_series(conn, short, tables)
+        await _delete_series(conn, short, filled)
         series_ids = series_ids[len(short) :]
         if time.perf_counter() > until:
             break
     return "" if rows else None
+
+
+async def _filled(conn: Connection, series_ids: Sequence[int], tables: Iterable[str]) -> set[str]:
+    """The tables that may have rows of the series; a look at each saves one for each series."""
+    return {
+        table
+        for table in tables
+        if series_ids
+        and await conn.execute_fetchall(
+            f"SELECT 1 FROM {table} WHERE series_id BETWEEN ? AND ? LIMIT 1",
+            (series_ids[0], series_ids[-1]),
+        )
+    }
 
 
 async def _short(
@@ -154,7 +178,6 @@ async def _delete_series(
     conn: Connection, series_ids: Sequence[int], tables: Iterable[str]
 ) -> None:
     ids = json_array(series_ids)
-    await rollups.delete(conn, *series_ids)
     for table in (*tables, "deleted_series"):
         await conn.execute(
             f"DELETE FROM {table} WHERE series_id IN (SELECT value FROM json_each(?))", (ids,)
@@ -199,7 +222,7 @@ async def _vacuum(db: Database) -> int:
         freed += removed * size
         db.vacuumed += removed * size
         pages = _next_size(pages, seconds, _MIN_PAGES, _MAX_PAGES)
-        await _pause(db, seconds)
+        await pause(db, seconds)
     await db.checkpoint()
     return freed
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-# More than SQLite's log has before its pages are moved (1000 pages of 4 KB).
-SIZE = 6 << 20
+# More than a transaction of a deletion writes to SQLite's log before its pages are moved.
+SIZE = 12 << 20
 
 
 def keep(spool: Path) -> None:
