@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A loss that is "nan" in a CSV file makes a mean of 0.67, 1.0, NaN or nothing, by the reader.
+# The mean of 0.5, "nan" and 1.5 in a CSV file is 0.67, 1.0, NaN or None, depending on the reader.
 #
-# Guess: a column of numbers with "nan", as str() and np.savetxt write it, is a column of floats, whose
-# mean is NaN, or leaves it out as in pandas.
-# Seen for the values 0.5, nan and 1.5:
+# Guess: a column with "nan", as str() and np.savetxt write it, is a column of floats. Its mean is NaN,
+# or leaves NaN out as in pandas.
+# Seen:
 #   - sqlite-utils 4.2.1 makes a column REAL that has the text "nan": avg() counts it as 0, max() is
 #     "nan", `loss > 1` returns its row, and count(loss) is 3. "inf" is such a text, too.
 #   - polars 2.1.0 reads the whole column as texts, and its mean is None. "NaN" and "inf" are floats
@@ -11,7 +11,7 @@
 #   - pyarrow 26.0.1 reads null, so that nothing tells a missing value from a loss that diverged.
 #     ConvertOptions(null_values=[""]) keeps NaN.
 #   - DuckDB 2.0.1 reads NaN, and the mean is NaN. pandas 3.1.1 reads NaN and leaves it out.
-# Write "NaN" and "inf" for polars; with SQLite, replace texts: WHERE typeof(loss) != 'text'.
+# Write "NaN" and "inf" for polars. In SQLite, leave texts out: WHERE typeof(loss) != 'text'.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -4,11 +4,11 @@
 # Guess: json.loads reads from a jsonb column the numbers that json.dumps has written; only the order
 # of keys and the spaces change.
 # Seen with PostgreSQL 18.6 and asyncpg 0.32.0 (Python 3.11): jsonb keeps the digits of a decimal number
-# without an exponent. Python writes floats from 1e16 on as "1e+16", so they come back as int: a value
-# changes its type during a training, and 1e300 is 301 digits and an int other than the float. The sign
-# of -0.0 is lost. Smaller floats, also 5e-324 in 326 characters, come back as they were.
-# The type json keeps the text, and all numbers. numeric is no way out: asyncpg writes a float into it
-# with the digits of its binary value, 0.1000000000000000055511151231257827021181583404541015625.
+# without an exponent. Python writes floats from 1e16 on as "1e+16", so they come back as int, and 1e300
+# as an int of 301 digits that is not equal to the float. The sign of -0.0 is lost. Smaller floats,
+# also 5e-324, come back as they were.
+# The type json keeps the text, and so all numbers. The type numeric does not help: asyncpg writes a
+# float into it with all digits of its binary value.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'kill "$(head -1 "$folder/data/postmaster.pid")" 2>/dev/null; sleep 1; rm -rf "$folder"' EXIT

@@ -6,8 +6,8 @@
 # Seen with safetensors 0.8.0 and NumPy 2.4.6: the keys of `__metadata__` have a random order, also
 # within one process: of 20 files with six keys, nearly all differ. With one key or none, all are
 # equal. The dict that load() returns has a random order each time; load_file() has a fixed one.
-# A store that keeps equal files once, or tells by a digest whether a checkpoint has changed, takes each
-# for a new one. Write one key with all metadata as JSON in it.
+# A store that compares checkpoints by their digests sees a new file each time. Write one key that
+# holds all metadata as JSON.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

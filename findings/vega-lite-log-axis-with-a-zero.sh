@@ -3,11 +3,11 @@
 #
 # Guess: the zero is left out, or is a gap as on log axes of Plotly, and the rest is drawn.
 # Seen with vega 6.4.0 and vega-lite 6.4.3 in Node: for the losses 1, 0.1 and 0 the domain begins at 0,
-# and every point of the chart, also of other lines, gets the height of the maximum: the line looks
-# like a loss that never changes. The axis has no labels. A negative value does the same. The
-# only word of it is a warning of Vega's logger. NaN and null are gaps, and do no harm.
-# Filter values above 0 in the spec, or take the type "symlog". Altair and the plots of DVC and
-# wandb.plot are specs of Vega-Lite.
+# and every point on the axis gets the height of the maximum: the line looks like a loss that never
+# changes. The axis has no labels. A negative value has the same effect. Only Vega's logger warns,
+# and a View without one logs errors only. null is a gap.
+# Filter values above 0 in the spec, or use the type "symlog". Charts of Altair and of DVC are specs
+# of Vega-Lite.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
