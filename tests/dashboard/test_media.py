@@ -93,6 +93,12 @@ for number in range(4):
         run.log({"bars": trackai.VegaLite(bars)}, step=0)
         elsewhere = bars | {"data": {"url": "https://data.example.org/data.csv"}}
         run.log({"elsewhere": trackai.VegaLite(elsewhere)}, step=0)
+        for key, last in (("decades", 0.01), ("zero", 0)):
+            losses = [{"step": n, "loss": v} for n, v in enumerate((1, 0.1, last))]
+            run.log({key: trackai.VegaLite(bars | {"data": {"values": losses}, "mark": "line",
+                "encoding": {"x": {"field": "step", "type": "quantitative"},
+                    "y": {"field": "loss", "type": "quantitative", "scale": {"type": "log"}}}})},
+                step=0)
         run.log({"page": trackai.Html(Figure())}, step=0)
         cloud = np.random.default_rng(number).normal(size=(2000, 3))
         colors = np.full((2000, 3), COLORS[number])
@@ -362,6 +368,20 @@ def test_figures_name_what_they_need(served: Server, drawing_page: Page) -> None
     )
     _open(page, served, "page", runs="1")
     expect(column).to_contain_text("needs https://cdn.example.org/plotly.js, which is not loaded")
+
+
+def test_figures_say_that_a_logarithmic_scale_includes_zero(
+    served: Server, drawing_page: Page
+) -> None:
+    page = drawing_page
+    alert = _column(page, "run-0").get_by_role("alert")
+    line = _frame(page, "run-0").locator("svg .mark-line path")
+    _open(page, served, "zero", runs="1")
+    expect(line).to_have_count(1)
+    expect(alert).to_contain_text("A logarithmic scale of the figure includes values of 0 or less")
+    _open(page, served, "decades", runs="1")
+    expect(line).to_have_count(1)
+    expect(alert).to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
