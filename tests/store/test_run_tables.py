@@ -103,6 +103,28 @@ async def _matching(db: Database, text: str) -> list[int]:
 @pytest.mark.parametrize(
     ("text", "ids"),
     [
+        # As they were logged: SQLite would write 1.0e-05 and 0.3.
+        ('config.value ~ "1e-05"', [1]),
+        ('config.value ~ "1.0e"', []),
+        ('config.value ~ "0.30000000000000004"', [2]),
+        ("config.value =~ '^1e'", [1, 3]),
+        ("config.value =~ ^true$", [4]),
+        ('config.value !~ "1e"', [2, 4]),
+    ],
+)
+async def test_values_are_searched_as_they_were_logged(
+    db: Database, text: str, ids: list[int]
+) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+        for run_id, value in enumerate(("1e-05", "0.30000000000000004", "1e16", "true", "null")):
+            await configs.put(conn, run_id + 1, {"value": value})
+    assert await _matching(db, text) == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
         # Numbers are numbers, text is text, booleans are neither.
         ("config.lr < 0.5", [1, 2]),
         ("config.lr >= 0.1", [1, 3]),

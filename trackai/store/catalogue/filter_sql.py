@@ -23,7 +23,7 @@ from trackai.filters.tree import (
     Or,
 )
 from trackai.store.engine.connection import Shared
-from trackai.store.engine.sql import COMPARABLE, LAST_VALUE, MEAN
+from trackai.store.engine.sql import COMPARABLE, LAST_VALUE, MEAN, SEARCHED
 
 if TYPE_CHECKING:
     from types import UnionType
@@ -315,7 +315,8 @@ def keyed(field: Config | Fact, operator: Operator, value: Constant) -> Conditio
         stored = "NaN"  # in JSON a text, see `trackai.values.types`
     else:
         stored = value
-    sql, values = _compared(COMPARABLE, "any", operator, stored)
+    column = SEARCHED if operator in {"~", "!~", *PATTERNS} else COMPARABLE
+    sql, values = _compared(column, "any", operator, stored)
     return f"key = ? AND {sql}", [field.key, *values]
 
 

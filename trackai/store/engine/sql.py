@@ -69,6 +69,14 @@ COMPARABLE = """
     END
 """
 
+# The same as texts to search: numbers as they were logged, which SQLite rounds to 15 digits.
+SEARCHED = """
+    CASE
+        WHEN typeof(comparable) = 'text' THEN comparable
+        WHEN comparable IS NOT NULL THEN json_text(value)
+    END
+"""
+
 
 class JsonArray(str):
     """The text of a JSON array, and the values in it.
