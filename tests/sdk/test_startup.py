@@ -47,8 +47,9 @@ def test_init_and_log_load_only_what_they_need(
         import sys, trackai
         trackai.init
         imported = set(sys.modules)
-        from trackai.sdk import environment, recorder
-        environment._DELAY_SECONDS = recorder._LOADING_DELAY = 60
+        from trackai.sdk import environment
+        from trackai.sdk.destination import Destination
+        environment._DELAY_SECONDS = Destination.poll_seconds = 60
         run = trackai.init(project="p", config={"lr": 0.1})
         trackai.log({"loss": 0.5})
         print(*sorted(imported), ";", *sorted(sys.modules))

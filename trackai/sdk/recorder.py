@@ -43,8 +43,6 @@ _ROOM_SECONDS = 5.0
 _READER_SECONDS = 2.0
 # How long a fork waits for the drain to be between two batches, and the drain for the fork.
 _FORK_SECONDS = 5.0
-# How long the thread of the event loop waits before it imports, which init() would wait for.
-_LOADING_DELAY = 0.05
 # The longest pause after an internal error.
 _MAX_PAUSE = 60.0
 _WAITING = "finish() waits for a while: %s"
@@ -156,21 +154,18 @@ class Recorder:
                 await self._destination.close()
             self.journal.close()
 
-    async def _load(self) -> None:
-        """Import what `init` has not needed, a moment after it has returned.
+    def _load(self) -> None:
+        """Import what `init` has not needed.
 
-        Not when it is first used: the process may have run out of file handles by then, and the
-        working directory, in which Python may look for modules, may have changed.
+        Also if there is nothing to store yet: the process may run out of file handles later, or
+        change the working directory, in which Python may look for modules.
         """
-        with anyio.move_on_after(_LOADING_DELAY):
-            await self._stop.wait()
         with guarded("importing what stores points"):
             with import_lock:
                 import tempfile  # noqa: F401 - for `_write_held_calls`
             self._destination.load()
 
     async def _store_regularly(self) -> None:
-        await self._load()
         pause = self._destination.poll_seconds
         async with anyio.create_task_group() as tasks:
             if self._destination.patience is not None:
@@ -178,6 +173,7 @@ class Recorder:
             while not self._stop.is_set():
                 with anyio.move_on_after(pause):
                     await self._stop.wait()
+                self._load()
                 pause = min(pause * 2, _MAX_PAUSE)
                 with guarded("storing points"):
                     async with self._storing:
