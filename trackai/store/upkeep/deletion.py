@@ -121,7 +121,7 @@ async def _delete_batch(conn: Connection, *, run_ids: Sequence[int]) -> _Batch:
     while ids < len(run_ids) and size:
         existing = await runs.existing(conn, run_ids[ids : ids + size])
         hashes |= await files.hashes(conn, existing)
-        await runs.delete_all(conn, existing)
+        await runs.delete_all(conn, existing, bulk=True)
         deleted += existing
         ids += size
         seconds = time.perf_counter() - began
