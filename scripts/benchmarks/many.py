@@ -55,14 +55,15 @@ def run(arguments: argparse.Namespace) -> Report:
         path, copy = Path(folder, "trackai.db"), Path(folder, "copy.db")
         project, other = anyio.run(_fill, path, arguments.runs)
         shutil.copyfile(path, copy)
+        questions = _questions(project, arguments.runs)
         with serve(path) as client:
             with closing(sqlite3.connect(path)) as plain:
                 figures = [
-                    measure_one(question, client, plain, arguments.repeat)
-                    for question in _questions(project, arguments.runs)
+                    measure_one(question, client, plain, arguments.repeat) for question in questions
                 ]
+                figures.append(_processor_time(questions[-1], client, plain, arguments.repeat))
             figures += _deletion(client, path, copy, project, other)
-            figures.append(_creation(client, max(1, arguments.created // CONNECTIONS)))
+            figures += _creation(client, max(1, arguments.created // CONNECTIONS))
     return Report(
         f"a project of {arguments.runs:,} runs",
         figures,
@@ -73,6 +74,7 @@ def run(arguments: argparse.Namespace) -> Report:
                 "Baselines: sqlite3 with a plain statement; by how much the file has shrunk; "
                 "waiting before the deletion; GET /health."
             ),
+            "Processor times are those of the server's process, and of the baseline's.",
         ],
     )
 
@@ -118,17 +120,49 @@ def _questions(project: int, runs: int) -> list[Question]:
     ]
 
 
+def _cpu_seconds(client: Client) -> float:
+    """The processor time of the server so far; ticks are too long for few requests."""
+    threads = Path(f"/proc/{client.server_pid}/task").glob("*/schedstat")
+    return sum(int(file.read_text().split()[0]) for file in threads) / 1e9
+
+
+def _processor_time(
+    question: Question, client: Client, plain: sqlite3.Connection, repeat: int
+) -> Figure:
+    before = _cpu_seconds(client)
+    for _ in range(repeat):
+        question.ask(client)
+    seconds = _cpu_seconds(client) - before
+    assert question.sql is not None
+    before = time.process_time()
+    for _ in range(repeat):
+        plain.execute(question.sql).fetchall()
+    return Figure(
+        name="processor time of the filter",
+        value=seconds / repeat * 1000,
+        unit="ms",
+        baseline=(time.process_time() - before) / repeat * 1000,
+    )
+
+
 def _deletion(client: Client, path: Path, copy: Path, project: int, other: int) -> list[Figure]:
-    plain = _delete_plainly(copy, project)
+    plain, plain_processor = _delete_plainly(copy, project)
     size = path.stat().st_size
     with _posting(client, other) as alone:
         time.sleep(_ALONE_SECONDS)
     with _posting(client, other) as beside:
-        started = time.perf_counter()
+        started, before = time.perf_counter(), _cpu_seconds(client)
         freed = json.loads(client.delete(f"/api/projects/{project}"))["bytes"]
         seconds = time.perf_counter() - started
+        processor = _cpu_seconds(client) - before
     return [
         Figure(name="delete the project", value=seconds, unit="s", at_most=2, baseline=plain),
+        Figure(
+            name="processor time of the deletion",
+            value=processor,
+            unit="s",
+            baseline=plain_processor,
+        ),
         Figure(
             name="bytes of the answer",
             value=freed / 1e6,
@@ -151,11 +185,11 @@ def _deletion(client: Client, path: Path, copy: Path, project: int, other: int) 
     ]
 
 
-def _delete_plainly(path: Path, project: int) -> float:
-    """Delete a project in one transaction; return the seconds."""
+def _delete_plainly(path: Path, project: int) -> tuple[float, float]:
+    """Delete a project in one transaction; return the seconds, and those of the processor."""
     with closing(sqlite3.connect(path, isolation_level=None)) as conn:
         conn.execute("PRAGMA foreign_keys = ON")
-        started = time.perf_counter()
+        started, before = time.perf_counter(), time.process_time()
         conn.execute("BEGIN IMMEDIATE")
         for table in ("series", "configs"):
             conn.execute(
@@ -165,7 +199,7 @@ def _delete_plainly(path: Path, project: int) -> float:
         conn.execute("DELETE FROM runs WHERE project_id = ?", (project,))
         conn.execute("DELETE FROM projects WHERE id = ?", (project,))
         conn.execute("COMMIT")
-        return time.perf_counter() - started
+        return time.perf_counter() - started, time.process_time() - before
 
 
 @contextmanager
@@ -193,10 +227,12 @@ def _posting(client: Client, run_id: int) -> Iterator[list[float]]:
         thread.join()
 
 
-def _creation(client: Client, each: int) -> Figure:
+def _creation(client: Client, each: int) -> list[Figure]:
     project = json.loads(client.post("/api/projects", {"name": "new", "project_id": "new"}))["id"]
     health = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    before = _cpu_seconds(client)
     baseline, _ = send(client, [[health] * each] * CONNECTIONS)
+    between = _cpu_seconds(client)
     seconds, _ = send(
         client,
         [
@@ -204,13 +240,22 @@ def _creation(client: Client, each: int) -> Figure:
             for connection in range(CONNECTIONS)
         ],
     )
-    return Figure(
-        name=f"create runs over {CONNECTIONS} connections",
-        value=each * CONNECTIONS / seconds,
-        unit="runs/s",
-        at_least=2500,
-        baseline=each * CONNECTIONS / baseline,
-    )
+    after, count = _cpu_seconds(client), each * CONNECTIONS
+    return [
+        Figure(
+            name=f"create runs over {CONNECTIONS} connections",
+            value=count / seconds,
+            unit="runs/s",
+            at_least=2500,
+            baseline=count / baseline,
+        ),
+        Figure(
+            name="processor time of a run",
+            value=(after - between) / count * 1e6,
+            unit="µs",
+            baseline=(between - before) / count * 1e6,
+        ),
+    ]
 
 
 def _create(project: int, name: str) -> bytes:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from trackai.store.engine.store import Store
-    from trackai.store.upkeep.bulk_changes import Change
+    from trackai.store.upkeep.bulk_changes import Change, Deleting
     from trackai.structs.records import BulkProgress, RunRow
 
 
@@ -55,7 +55,11 @@ def read_matching(db: str | None, url: str | None, condition: str, *, limit: int
 
 
 def change_matching(
-    db: str | None, url: str | None, condition: str, change: Change, action: Mapping[str, Any]
+    db: str | None,
+    url: str | None,
+    condition: str,
+    change: Change | Deleting,
+    action: Mapping[str, Any],
 ) -> tuple[int, int]:
     """Change all runs that match a filter, and show the progress.
 

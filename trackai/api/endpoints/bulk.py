@@ -92,7 +92,7 @@ class RestoreAction(KeepAction, tag="restore", tag_field="type"):
 class DeleteAction(msgspec.Struct, tag="delete", tag_field="type", forbid_unknown_fields=True):
     """Delete with all data."""
 
-    def change(self) -> bulk_changes.Change:
+    def change(self) -> bulk_changes.Deleting:
         """What to do with each run."""
         return bulk_changes.Deleting()
 

@@ -411,17 +411,18 @@ async def delete(conn: Connection, run_id: int) -> Run:
     return run
 
 
-async def delete_all(conn: Connection, run_ids: Sequence[int]) -> None:
+async def delete_all(conn: Connection, run_ids: Sequence[int], *, bulk: bool = False) -> None:
     """Delete runs; `garbage.collect` deletes their points later.
 
-    Rows that refer to them are deleted here, as a change in bulk requires.
+    Args:
+        bulk: whether to delete the rows that refer to them as well: see `Store.change`.
     """
     await lock(conn, "runs", run_ids, to_delete=True)
     await deleted_series.mark(conn, run_ids)
     await artifacts.release(conn, run_ids)
     ids = json_array(run_ids)
     of_runs = "run_id IN (SELECT value FROM json_each(?))"
-    if not isinstance(conn, Shared):  # others always cascade
+    if bulk and not isinstance(conn, Shared):  # others always cascade
         for table in SERIES_TABLES:
             series = f"SELECT id FROM series WHERE {of_runs}"
             await conn.execute(f"DELETE FROM {table} WHERE series_id IN ({series})", (ids,))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from trackai.store.catalogue import files, projects, run_tables, runs, slugs, tags
+from trackai.store.catalogue import projects, run_tables, runs, slugs, tags
 from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import lock
 from trackai.store.upkeep import deletion
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 # How long a transaction may take before it begins with another run, and a step with another batch.
 _TRANSACTION_SECONDS = 0.05
 _STEP_SECONDS = 1.0
-# Runs of a transaction.
+# Runs of a transaction at most, to change or to delete.
 _BATCH = 500
+_DELETED = 5000
 
 Place: TypeAlias = Literal["archive", "trash"]
 
@@ -104,13 +105,7 @@ KEEPING: dict[KeepVerb, Keeping] = {
 
 
 class Deleting(msgspec.Struct, frozen=True):
-    """Deletes runs."""
-
-    async def apply(self, conn: Connection, run_id: int, now: int) -> set[str]:
-        """Delete a run; its points are deleted later."""
-        hashes = await files.hashes(conn, [run_id])
-        await runs.delete(conn, run_id)
-        return hashes
+    """Deletes runs; their points are deleted later."""
 
 
 class _Batch(msgspec.Struct):
@@ -129,7 +124,9 @@ class _Batch(msgspec.Struct):
     remaining: int
 
 
-async def change(db: Store, where: RunFilter, what: Change, *, after: int = 0) -> BulkProgress:
+async def change(
+    db: Store, where: RunFilter, what: Change | Deleting, *, after: int = 0
+) -> BulkProgress:
     """Change matching runs for about a second.
 
     Args:
@@ -147,11 +144,11 @@ async def change(db: Store, where: RunFilter, what: Change, *, after: int = 0) -
     async with db.read() as conn:
         where = await run_tables.look_up(conn, where)
     while True:
-        work = partial(_change_batch, where=where, what=what, after=after)
         if isinstance(what, Deleting):
-            batch = await deletion.change(db, work)
+            delete = partial(_delete_batch, where=where, after=after)
+            batch = await deletion.change_in_bulk(db, delete)
         else:
-            batch = await db.change(work)
+            batch = await db.change(partial(_change_batch, where=where, what=what, after=after))
         changed += batch.changed
         hashes |= batch.hashes
         after = batch.after
@@ -167,17 +164,32 @@ async def change(db: Store, where: RunFilter, what: Change, *, after: int = 0) -
     )
 
 
+async def _lock_first(conn: Connection, where: RunFilter, after: int, limit: int) -> list[int]:
+    """The first matching runs, which no other transaction changes until this one ends."""
+    run_ids = await run_tables.list_ids(conn, where, after=after, limit=limit)
+    await lock(conn, "runs", run_ids)
+    if isinstance(conn, Shared):  # others may have changed or deleted them before they were locked
+        matching = await run_tables.list_ids(conn, where, after=after, limit=limit)
+        run_ids = sorted(set(run_ids).intersection(matching))
+    return run_ids
+
+
+async def _delete_batch(conn: Connection, *, where: RunFilter, after: int) -> _Batch:
+    """Delete as many of the first runs as one transaction may take."""
+    run_ids = await _lock_first(conn, where, after, _DELETED)
+    deleted = await deletion.delete_batch(conn, run_ids=run_ids, most_seconds=_TRANSACTION_SECONDS)
+    if run_ids:
+        after = run_ids[deleted.ids - 1]
+    remaining = await run_tables.count(conn, where, after=after)
+    return _Batch(deleted.runs, after, deleted.hashes, remaining)
+
+
 async def _change_batch(conn: Connection, *, where: RunFilter, what: Change, after: int) -> _Batch:
     """Change as many of the first runs as one transaction may take."""
     until = time.perf_counter() + _TRANSACTION_SECONDS
     now = time.time_ns() // 1000
     changed, hashes = list[int](), set[str]()
-    run_ids = await run_tables.list_ids(conn, where, after=after, limit=_BATCH)
-    await lock(conn, "runs", run_ids)
-    if isinstance(conn, Shared):  # others may have changed or deleted them before they were locked
-        matching = await run_tables.list_ids(conn, where, after=after, limit=_BATCH)
-        run_ids = sorted(set(run_ids).intersection(matching))
-    for run_id in run_ids:
+    for run_id in await _lock_first(conn, where, after, _BATCH):
         outcome = await what.apply(conn, run_id, now)
         if outcome is not None:
             hashes |= outcome

@@ -90,15 +90,14 @@ async def _delete_rows(db: Store, run_ids: Sequence[int]) -> tuple[list[int], se
     deleted: list[int] = []
     hashes: set[str] = set()
     while run_ids:
-        batch = await change(db, partial(_delete_batch, run_ids=run_ids), bulk=True)
-        await garbage.pause(db)
+        batch = await change_in_bulk(db, partial(delete_batch, run_ids=run_ids))
         deleted += batch.runs
         hashes |= batch.hashes
         run_ids = run_ids[batch.ids :]
     return deleted, hashes
 
 
-class _Batch(NamedTuple):
+class Batch(NamedTuple):
     """Runs that were deleted in one transaction.
 
     Attributes:
@@ -112,22 +111,26 @@ class _Batch(NamedTuple):
     ids: int
 
 
-async def _delete_batch(conn: Connection, *, run_ids: Sequence[int]) -> _Batch:
-    """Delete as many of the first runs as one transaction may take."""
+async def delete_batch(
+    conn: Connection, *, run_ids: Sequence[int], most_seconds: float = _SECONDS
+) -> Batch:
+    """Delete as many of the first runs as one transaction may take, which is one in bulk."""
     began = time.perf_counter()
     deleted: list[int] = []
     hashes: set[str] = set()
     ids, size = 0, 1
     while ids < len(run_ids) and size:
-        existing = await runs.existing(conn, run_ids[ids : ids + size])
+        chunk = run_ids[ids : ids + size]
+        existing = await runs.existing(conn, chunk)
         hashes |= await files.hashes(conn, existing)
-        await runs.delete_all(conn, existing)
+        await runs.delete_all(conn, existing, bulk=True)
         deleted += existing
-        ids += size
+        ids += len(chunk)
         seconds = time.perf_counter() - began
         # As many as all before, or those for which there is time; none for the last tenth of it.
-        size = min(ids, int(ids * (_SECONDS / seconds - 1))) if seconds < 0.9 * _SECONDS else 0
-    return _Batch(deleted, hashes, ids)
+        has_time = seconds < 0.9 * most_seconds
+        size = min(ids, int(ids * (most_seconds / seconds - 1))) if has_time else 0
+    return Batch(deleted, hashes, ids)
 
 
 async def change(
@@ -142,6 +145,17 @@ async def change(
         # The log is full of pages for which the file could not grow.
         await db.move_pages()
     return await db.change(delete, bulk=bulk)
+
+
+async def change_in_bulk(db: Store, delete: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+    """Run a deletion in bulk, and let others write before the next one."""
+    result = await change(db, delete, bulk=True)
+    try:
+        await garbage.pause(db)
+    except StoreError as error:  # pages that cannot be moved yet stay in the log
+        if not _is_full(error):
+            raise
+    return result
 
 
 async def reclaim(db: Store, hashes: set[str], vacuumed: int) -> int:
