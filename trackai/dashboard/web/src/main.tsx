@@ -35,10 +35,12 @@ import "./styles/table.css";
 import "./styles/run.css";
 import "uplot/dist/uPlot.min.css";
 
+const loading = preload(PAGES[shownPage().name]);
 const run = runId.peek();
 const project = projectId.peek();
 if (run !== undefined) {
   prefetch(runPath(run), figuresPath(run), metricNamesPath(run), configPath(run));
+  if (project !== undefined) prefetch(runningPath(project));
 } else if (project !== undefined) {
   const isMainPage = !isComparing.peek() && !isShowingMedia.peek() && !isSweep.peek();
   const showsRuns = !groupBy.peek() && isMainPage;
@@ -52,5 +54,5 @@ if (run !== undefined) {
 restoreTheme();
 detectSignInLink();
 const root = document.getElementById("app");
-await preload(PAGES[shownPage().name]);
+await loading;
 if (root) render(<App />, root);

@@ -1,6 +1,7 @@
 // The page for the current address.
 
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
+import { get, unreachable } from "../api/client";
 import { keyNeeded, loadScope } from "../api/session";
 import { Header } from "../shell/header";
 import { LazyDialogs } from "../shell/lazy-dialogs";
@@ -43,8 +44,26 @@ function Page() {
 
 function LazyPage({ name, id }: { name: PageName; id: number }) {
   const { module: Content, error } = useModule(PAGES[name]);
-  if (!Content) return error ? <PageError>{error}</PageError> : <Loading />;
-  return <Content id={id} />;
+  const isOffline = useReload(error !== "");
+  if (Content) return <Content id={id} />;
+  return error && !isOffline ? <PageError>{error}</PageError> : <Loading />;
+}
+
+/**
+ * Reload the page when the server is back, if it was unreachable while a script was to be loaded:
+ * browsers do not request a script again that could not be loaded. Returns whether it still is.
+ */
+function useReload(hasFailed: boolean): boolean {
+  const wasUnreachable = useRef(false);
+  const isOffline = unreachable.value;
+  useEffect(() => {
+    if (hasFailed) void get("/health").catch(() => undefined);
+  }, [hasFailed]);
+  useEffect(() => {
+    if (hasFailed && isOffline) wasUnreachable.current = true;
+    else if (hasFailed && wasUnreachable.current) location.reload();
+  }, [hasFailed, isOffline]);
+  return isOffline;
 }
 
 /** The way from a frame to the whole dashboard. */

@@ -5,6 +5,7 @@ import { mayChange } from "../api/session";
 import type { Run } from "../api/types";
 import { ChartList } from "../chart/chart-list";
 import { EditableName } from "../ui/editable-name";
+import { preload, useModule, usePreloaded } from "../ui/lazy-module";
 import { Loading, PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
 import { Splitter } from "../ui/splitter";
@@ -16,16 +17,16 @@ import { Link } from "../view/link";
 import { projectId } from "../view/parameters";
 import { ConfigSection } from "./config-section";
 import { EnvironmentSection } from "./environment-section";
-import { FilesTab } from "./files-tab";
-import { HistogramsTab } from "./histograms-tab";
 import { KeptRun } from "./kept-run";
-import { LogsTab } from "./logs-tab";
 import { MetricsSection } from "./metrics-section";
 import { isNumeric, type RunPaths } from "./run-paths";
 import { RunSummary } from "./run-summary";
 import { type RunData, useRunData } from "./use-run-data";
 
 const tabParameter = textParameter("tab");
+const loadOtherTabs = () => import("./other-tabs");
+// A link to such a tab loads it with the data of the run.
+if (tabParameter.peek()) void preload(loadOtherTabs);
 
 export function RunPage({ id }: { id: number }) {
   const data = useRunData(id);
@@ -92,6 +93,7 @@ function Side({ run, data }: Props) {
 
 function RunTabs({ run, data }: Props) {
   const { paths } = data;
+  usePreloaded(loadOtherTabs);
   const tabs: Tab[] = [
     { id: "charts", name: "Charts", count: paths.charts.length },
     { id: "system", name: "System", count: paths.system.length },
@@ -122,7 +124,6 @@ interface TabContentProps {
 }
 
 function TabContent({ tab, run, paths, isComplete }: TabContentProps) {
-  const isRunning = run.state === "running";
   const ids = [run.id];
   const names = new Map([[run.id, runName(run)]]);
   const chartProps = { runIds: ids, chosen: ids, choice: { run_ids: ids }, names };
@@ -136,9 +137,17 @@ function TabContent({ tab, run, paths, isComplete }: TabContentProps) {
       <p class="empty">No system metrics. Log some with {'run.log_system({"gpu": 0.9})'}.</p>
     );
   }
-  if (tab === "logs") return <LogsTab runId={run.id} paths={paths.texts} running={isRunning} />;
+  return <OtherTab tab={tab} run={run} paths={paths} />;
+}
+
+function OtherTab({ tab, run: { id, state }, paths }: Omit<TabContentProps, "isComplete">) {
+  const { module, error } = useModule(loadOtherTabs);
+  if (!module) return error ? <PageError>{error}</PageError> : <Loading />;
+  const { FilesTab, HistogramsTab, LogsTab } = module;
+  const running = state === "running";
+  if (tab === "logs") return <LogsTab runId={id} paths={paths.texts} running={running} />;
   if (tab === "histograms") {
-    return <HistogramsTab runId={run.id} paths={paths.histograms} running={isRunning} />;
+    return <HistogramsTab runId={id} paths={paths.histograms} running={running} />;
   }
-  return <FilesTab runId={run.id} running={isRunning} />;
+  return <FilesTab runId={id} running={running} />;
 }

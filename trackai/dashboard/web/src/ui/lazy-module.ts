@@ -17,7 +17,7 @@ export async function preload(load: Load): Promise<void> {
   }
 }
 
-const PRELOAD_MS = 5000;
+const PRELOAD_MS = 1000;
 
 /** Load modules when the page has been shown for a while, so that they are there when used. */
 export function usePreloaded(...loads: Load[]): void {

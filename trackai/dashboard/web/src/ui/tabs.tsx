@@ -18,7 +18,13 @@ interface Props {
 
 export function Tabs({ tabs, selected, onSelect, children }: Props) {
   const list = useRef<HTMLDivElement>(null);
-  useLayoutEffect(() => showTab(list.current, selected), [selected, tabs.map(nameOf).join()]);
+  useLayoutEffect(() => {
+    if (!list.current) return;
+    // It also calls once after the layout of this frame, before anything is painted.
+    const observer = new ResizeObserver(() => showTab(list.current, selected));
+    observer.observe(list.current);
+    return () => observer.disconnect();
+  }, [selected, tabs.map(nameOf).join()]);
   const moveFocus = (event: KeyboardEvent) => {
     const index = tabs.findIndex((tab) => tab.id === selected);
     const target = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: tabs.length - 1 }[
