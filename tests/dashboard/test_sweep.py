@@ -144,7 +144,7 @@ def test_all_matching_runs_are_analysed(served: Server, page: Page) -> None:
     expect(page.get_by_role("combobox", name="Figure", exact=True)).to_have_value("min")
     expect(
         page.get_by_role("status").filter(
-            has_text="All runs of the project: 1,500 runs, judged by their lowest val/loss."
+            has_text="All runs of the project: 1,500 runs, judged by their min val/loss."
         )
     ).to_contain_text(f"{WITHOUT_VALUE + WITH_NAN + WITH_INFINITY} runs without a value")
     # Few elements, many runs.
@@ -239,7 +239,7 @@ def test_the_contour_shows_where_the_best_runs_are(served: Server, page: Page) -
     page.goto(url(served, cx="config.lr", cy="config.dropout"))
     contour = section(page, "Contour")
     expect(contour.get_by_role("img")).to_have_accessible_name(
-        f"lowest val/loss over lr and dropout of {MANY - 20:,} runs"
+        f"min val/loss over lr and dropout of {MANY - 20:,} runs"
     )
     assert drawn(contour.locator("canvas")) > 50
     expect(contour).to_contain_text(f"{MANY - 20:,} of 1,500 runs have both parameters")

@@ -74,7 +74,7 @@ def show(run: str, url: str | None, db: str | None, as_json: bool) -> None:
     if view.metrics:
         echo()
         print_table(
-            ("metric", "last", "at step", "min", "max", "mean", "points", "NaN", ""),
+            ("metric", "last", "last_step", "min", "max", "mean", "points", "nans", ""),
             [
                 (metric.path, last_value(metric), metric.last_step, metric.min, metric.max,
                  metric.mean, metric.points, metric.nan_points, line)

@@ -12,6 +12,7 @@ import { usePageTitle } from "../ui/page-title";
 import { go, keepingView, replaceParameters, textParameter } from "../view/address";
 import { chooseIds, printChoice } from "../view/choice";
 import { useCrumbs } from "../view/crumbs";
+import { FIGURES } from "../view/figures";
 import { Link } from "../view/link";
 import { MissingProject } from "../view/missing-project";
 import { choice } from "../view/parameters";
@@ -24,7 +25,6 @@ import { DifferencesTable } from "./differences-table";
 import { ParallelPlot } from "./parallel-plot";
 import { ScatterPlot } from "./scatter-plot";
 
-const FIGURES = ["last", "min", "max", "mean"];
 const MAX_FIELDS = 1000;
 const MAX_COMPARED = 1000;
 const NO_RUNS = chooseIds([]);

@@ -8,11 +8,11 @@ import { FieldSelect } from "../compare/field-select";
 import { Checkbox, contains, Options, SearchInput, Select } from "../ui/controls";
 import { Dialog } from "../ui/dialog";
 import { plural } from "../ui/format";
+import { FIGURES } from "../view/figures";
 import { newPanel } from "./layout";
 
 // The list shows at most so many metrics; a search finds the others.
 const MAX_LISTED = 200;
-const FIGURES = ["last", "min", "max", "mean"];
 const KINDS: Panel["kind"][] = ["lines", "scatter", "bars", "text"];
 
 interface Props {

@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { listGroups } from "../api/projects";
 import type { Columns } from "../api/types";
+import { ALL_FIGURES } from "../view/figures";
 import { OPERATORS, type Place, quoteValue } from "../view/filter-completion";
 
 export interface Option {
@@ -26,7 +27,6 @@ const ATTRIBUTES = [
   "id",
   "archived",
 ];
-const FIGURES = ["min", "max", "mean"];
 const MEANINGS: Record<string, string> = {
   "=": "equal",
   "!=": "not equal",
@@ -48,7 +48,9 @@ const options = (texts: string[], hint: string): Option[] => texts.map((text) =>
 
 function fieldOptions(columns: Columns | undefined): Option[] {
   const { config = [], metrics = [], environment = [] } = columns ?? {};
-  const figures = metrics.flatMap(({ field }) => FIGURES.map((figure) => `${field}.${figure}`));
+  const figures = metrics.flatMap(({ field }) =>
+    ALL_FIGURES.slice(1).map((figure) => `${field}.${figure}`),
+  );
   return [
     ...options(ATTRIBUTES, "run"),
     ...config.map(({ field }) => ({ text: field, hint: "configuration" })),

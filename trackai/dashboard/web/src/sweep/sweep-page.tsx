@@ -14,6 +14,7 @@ import { ErrorMessage, Loading, PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
 import { keepingView, replaceParameters, textParameter } from "../view/address";
 import { useCrumbs } from "../view/crumbs";
+import { FIGURES } from "../view/figures";
 import { aboutTyped } from "../view/filter-text";
 import { Link } from "../view/link";
 import { MissingProject } from "../view/missing-project";
@@ -24,7 +25,7 @@ import { ImportancePanel } from "./importance-panel";
 import { RangeLinks } from "./range-links";
 import { type SweepRuns, useSweepRuns } from "./sweep-runs";
 import { SweepScatter } from "./sweep-scatter";
-import { DURATION, FIGURES, joinTarget, numericMetrics, splitTarget, targetName } from "./target";
+import { DURATION, joinTarget, numericMetrics, splitTarget, targetName } from "./target";
 import "../styles/sweep.css";
 
 // Of more keys, those that most runs have are read.
@@ -98,11 +99,7 @@ function TargetSelects({ metrics, target }: { metrics: string[]; target: string 
       </Select>
       {metric.startsWith("metric.") && (
         <Select label="Figure" value={figure} onSelect={(next) => set(joinTarget(metric, next))}>
-          {Object.entries(FIGURES).map(([value, text]) => (
-            <option key={value} value={value}>
-              {text}
-            </option>
-          ))}
+          <Options values={FIGURES} />
         </Select>
       )}
     </p>

@@ -2,12 +2,10 @@
 
 import { usePolled } from "../api/polling";
 import { rememberNames } from "../api/run-names";
-import { idFilter, listRuns, runName } from "../api/runs";
+import { idFilter, listRuns } from "../api/runs";
 import type { Run, Value } from "../api/types";
 import { formatNumber } from "../ui/format";
 import { isNumber } from "../ui/values";
-import { keepingView, params, replaceParameters } from "../view/address";
-import { Link } from "../view/link";
 import { baselineId, columns } from "../view/parameters";
 
 const POLL_MS = 5000;
@@ -28,31 +26,6 @@ export function useBaseline(): Run | null | undefined {
     [id, fields],
   );
   return id === undefined ? undefined : data;
-}
-
-/** Names the baseline, which the table may not contain, and says what has become of it. */
-export function BaselineNote({ run }: { run: Run | null | undefined }) {
-  const text = params.value.get("base") ?? "";
-  const id = baselineId.value;
-  if (!text.trim() || (id !== undefined && run === undefined)) return null;
-  const name = text.replace(/^\?/, "");
-  return (
-    <p class="tools baseline" role="status">
-      <span>
-        Baseline:{" "}
-        {run ? (
-          <Link to={keepingView({ run: run.id, project: run.project_id })}>{runName(run)}</Link>
-        ) : (
-          `${id === undefined ? name : `run ${id}`} was not found. It may have been deleted.`
-        )}
-        {run?.trashed_at && <small class="faint"> in the trash</small>}
-        {run?.archived_at && !run.trashed_at && <small class="faint"> archived</small>}
-      </span>
-      <button type="button" onClick={() => replaceParameters({ base: undefined })}>
-        Remove baseline
-      </button>
-    </p>
-  );
 }
 
 /** How much a value is above or below that of the baseline; nothing unless both are numbers. */

@@ -1,18 +1,8 @@
 // The columns that the table can show.
 
 import type { Columns } from "../api/types";
+import { ALL_FIGURES } from "../view/figures";
 
-const FIGURES = [
-  "last",
-  "min",
-  "max",
-  "mean",
-  "points",
-  "nans",
-  "last_step",
-  "min_step",
-  "max_step",
-];
 const RUN_FIELDS = ["duration", "group", "tag", "notes", "updated", "finished", "id"];
 
 export interface ColumnChoice {
@@ -30,7 +20,7 @@ export function columnChoices({ metrics, config, environment }: Columns): Column
       field,
       name: path,
       heading: "Metrics",
-      figures: kind === "number" || kind === "bool" ? FIGURES : [],
+      figures: kind === "number" || kind === "bool" ? ALL_FIGURES : [],
     })),
     ...config.map(({ field, key }) => ({
       field,
@@ -53,5 +43,5 @@ export function figureOf(column: string, metricField: string): string | undefine
   if (column === metricField) return "last";
   if (!column.startsWith(`${metricField}.`)) return undefined;
   const figure = column.slice(metricField.length + 1);
-  return FIGURES.includes(figure) ? figure : undefined;
+  return ALL_FIGURES.includes(figure) ? figure : undefined;
 }

@@ -67,7 +67,7 @@ describe("rangeCondition", () => {
 });
 
 test.each([
-  ["metric.loss.min", "metric.loss", "min", "lowest loss"],
+  ["metric.loss.min", "metric.loss", "min", "min loss"],
   ['metric."a b".last', 'metric."a b"', "last", "last a b"],
   ["duration", "duration", "last", "duration"],
 ])("the target %s", (target, metric, figure, name) => {
