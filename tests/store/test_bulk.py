@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.store.test_writers import new_run, new_writer
 from trackai.store.engine.bulk import execute_rows, placeholders
+from trackai.store.points import metrics
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from trackai.store.engine.database import Database
@@ -32,3 +38,33 @@ async def test_every_row_once(db: Database, count: int, statements: list[int]) -
         stored = await conn.execute_fetchall("SELECT name, consumed FROM journals ORDER BY name")
     assert list(stored) == rows
     assert used == statements
+
+
+@pytest.mark.sqlite("about the files of SQLite")
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+async def test_statements_do_not_copy_pages_to_a_file(db: Database) -> None:
+    """The points are on as many pages as series, more than SQLite would copy in memory."""
+    async with db.write() as conn:
+        run = await new_run(conn, "a")
+        writer = await new_writer(conn, run, "w")
+        columns = [
+            Column(f"m{number}", "step", list(range(200)), [1] * 200, [0.5] * 200)
+            for number in range(100)
+        ]
+        await metrics.append(conn, run, writer, columns)
+    temporary: set[str] = set()
+    async with db.write() as conn:
+        for step in (200, 201):
+            new = [Column(f"m{number}", "step", [step], [1], [0.5]) for number in range(100)]
+            await metrics.append(conn, run, writer, new)
+            temporary.update(name for name in open_files() if "etilqs" in name)
+    assert not temporary
+
+
+def open_files() -> set[str]:
+    """The names of the files that this process has open."""
+    names = set()
+    for descriptor in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names, not paths
+        with suppress(FileNotFoundError):  # that of the listing itself
+            names.add(os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115
+    return names
