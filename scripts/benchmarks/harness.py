@@ -197,6 +197,16 @@ def resident_memory(pid: int) -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) * 1024 / 1e6
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process so far, in seconds; 0 except on Linux."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return 0.0
+    user, system = status.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def peak_memory() -> float:
     """Return the peak resident memory of this process, in MB of 10^6 bytes."""
     try:

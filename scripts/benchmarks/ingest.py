@@ -3,7 +3,8 @@
 The server runs in a child process with an empty database; all clients are connections of this
 process. Large batches are columns in msgpack, sent one after the other. Their baseline is sqlite3
 storing the same rows in a similar table. Small batches are rows in msgpack, sent over many
-connections at once. Their baseline is GET /health over the same connections. Meanwhile, another
+connections at once. Their baseline is GET /health over the same connections, also for the CPU time
+of the server, which depends less on other programs. Meanwhile, another
 process requests a chart of a long series, as an open dashboard does.
 
 At last, scripts log numbers beside a large text, or without it, while another process waits for the
@@ -21,13 +22,14 @@ import tempfile
 import time
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from scripts.benchmarks import beside_text
-from scripts.benchmarks.harness import Client, Figure, Report, serve, spread
+from scripts.benchmarks.harness import Client, Figure, Report, cpu_seconds, serve, spread
 
 if TYPE_CHECKING:
     import argparse
@@ -60,6 +62,7 @@ class _Measurements:
         large: the duration of all large batches.
         health, one_run, many_runs: the durations of as many requests: GET /health, small batches
             to one run, small batches to a run for each connection.
+        cpu: the CPU time of the server for these three.
         waits: the duration of each small batch to one run.
         chart_alone, chart_beside_small, chart_beside_large: the durations of requests for a chart
             without other requests, and during small or large batches.
@@ -69,6 +72,7 @@ class _Measurements:
     health: float
     one_run: float
     many_runs: float
+    cpu: list[float]
     waits: list[float]
     chart_alone: list[float]
     chart_beside_small: list[float]
@@ -104,13 +108,18 @@ def _measure(client: Client, batches: int, each: int) -> _Measurements:
     large_batches = [_large(number) for number in range(batches)]
     large, _ = send(client, [[_post(runs[0], body) for body in large_batches]])
     log_long(client, runs[-1])
+    assert client.server_pid is not None
+    cpu = [cpu_seconds(client.server_pid)]
     health, _ = send(client, [[_get("/health")] * each] * CONNECTIONS)
+    cpu.append(cpu_seconds(client.server_pid))
     one_run, waits = send(
         client, [_small(f"a{number}", runs[1], each) for number in range(CONNECTIONS)]
     )
+    cpu.append(cpu_seconds(client.server_pid))
     many_runs, _ = send(
         client, [_small(f"b{number}", runs[2 + number], each) for number in range(CONNECTIONS)]
     )
+    cpu.append(cpu_seconds(client.server_pid))
     with requesting_chart(client, runs[-1]) as alone:
         time.sleep(_CHART_SECONDS)
     with requesting_chart(client, runs[-1]) as beside_small:
@@ -118,8 +127,9 @@ def _measure(client: Client, batches: int, each: int) -> _Measurements:
     large_batches = [_large(batches + number) for number in range(batches)]
     with requesting_chart(client, runs[-1]) as beside_large:
         send(client, [[_post(runs[0], body) for body in large_batches]])
+    used = [after - before for before, after in pairwise(cpu)]
     return _Measurements(
-        large, health, one_run, many_runs, waits, alone, beside_small, beside_large
+        large, health, one_run, many_runs, used, waits, alone, beside_small, beside_large
     )
 
 
@@ -151,6 +161,15 @@ def _figures(measured: _Measurements, points: int, requests: int, plain: float) 
             value=requests / measured.many_runs,
             unit="requests/s",
             baseline=requests / measured.health,
+        ),
+        *(
+            Figure(
+                name=f"CPU time of the server for 10 points, to {where}",
+                value=1e6 * seconds / requests,
+                unit="µs",
+                baseline=1e6 * measured.cpu[0] / requests,
+            )
+            for where, seconds in zip(("one run", "a run each"), measured.cpu[1:], strict=True)
         ),
         Figure(
             name="wait for the answer to 10 points: p99",

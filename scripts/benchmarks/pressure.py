@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,34 @@ if TYPE_CHECKING:
 _MODULE = "scripts.benchmarks.pressure_child"
 # In MB: the growth of SQLite's page caches and of buffered frames.
 _MEMORY_GROWTH = 32
+
+
+def writers_alone(calls: int, repeat: int) -> list[Figure]:
+    """Measure four processes without a server beside one, in turns.
+
+    Args:
+        calls: the number of calls in total.
+    """
+    turns = [[_write(number, calls, server=False) for number in (1, 4)] for _ in range(repeat)]
+    one, four = (
+        {field: statistics.median(result[field] for result in results) for field in results[0]}
+        for results in zip(*turns, strict=True)
+    )
+    return [
+        Figure(
+            name="four writers at once, without a server",
+            value=four["speed"],
+            unit="points/s",
+            at_least=1.1 * one["speed"],
+            baseline=one["speed"],
+        ),
+        Figure(
+            name="a point of four writers",
+            value=four["cpu"],
+            unit="µs of a CPU",
+            baseline=one["cpu"],
+        ),
+    ]
 
 
 def writers(numbers: tuple[int, ...], calls: int) -> list[Figure]:
@@ -62,11 +91,11 @@ def writers(numbers: tuple[int, ...], calls: int) -> list[Figure]:
     ]
 
 
-def _write(number: int, calls: int) -> dict[str, float]:
+def _write(number: int, calls: int, *, server: bool = True) -> dict[str, float]:
     each = calls // number
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "trackai.db")
-        with _server_with_requests(path):
+        with _server_with_requests(path) if server else nullcontext():
             children = [_start("writer", path, each) for _ in range(number)]
             for child in children:
                 _await(child, "ready")

@@ -6,6 +6,8 @@ into a similar table. Other trackers are measured in turns with TrackAI, each in
 an empty store, if they are installed here or in an environment of their own:
 
     python scripts/bench.py store --python trackio=/venv/bin/python wandb=/other/bin/python
+
+At last, four processes log into one database. Their baseline is one process.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.benchmarks import trackers
+from scripts.benchmarks import pressure, trackers
 from scripts.benchmarks.harness import ChildError, Figure, Report, Table, run_child
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ def run(arguments: argparse.Namespace) -> Report:
     table = Table(
         "each in turns", ["names and steps", "tracker", "points/s", "finish s"], rows
     )  # fmt: skip
+    figures += pressure.writers_alone(100_000 // arguments.part, arguments.repeat)
     return Report(f"storing points, medians of {arguments.repeat} turns", figures, [table])
 
 

@@ -62,6 +62,33 @@ async def test_how_far_a_journal_is_stored(db: Database) -> None:
         assert await journals.consumed(conn, "k") == 1
 
 
+async def test_latest_attempts(db: Database) -> None:
+    async with db.write() as conn:
+        first, second, third = [await new_run(conn, slug) for slug in "abc"]
+        for run, uid, attempt in ((first, "a", 1), (first, "b", 3), (second, "c", 1)):
+            await new_writer(conn, run, uid, attempt)
+        latest = await writers.latest_attempts(conn, [first, second, third, third + 1])
+        assert latest == {first: 3, second: 1}
+        assert await writers.latest_attempts(conn, []) == {}
+
+
+async def test_projects_of_runs(db: Database) -> None:
+    async with db.write() as conn:
+        first, second = await new_run(conn, "a"), await new_run(conn, "b")
+        project = await runs.project_of(conn, first)
+        found = await runs.projects_of(conn, [first, second, second + 1])
+        assert found == {first: project, second: project}
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 64, 65, 130])
+async def test_which_of_many_batches_are_stored(db: Database, count: int) -> None:
+    async with db.write() as conn:
+        run = await new_run(conn)
+        keys = [(run, str(number)) for number in range(count)]
+        await batches.add(conn, [(key, 1) for key in keys[::2]], now=1)
+        assert await batches.stored(conn, keys) == set(keys[::2])
+
+
 async def test_which_batches_are_stored(db: Database) -> None:
     key = "ü \"'\n"
     async with db.write() as conn:

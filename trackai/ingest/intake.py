@@ -158,7 +158,8 @@ async def _store_group(conn: Connection, group: Sequence[_Waiting]) -> list[Rece
     now = time.time_ns() // 1000
     await lock(conn, "runs", (waiting.run_id for waiting in group))
     uids = await runs.uids(conn, {waiting.run_id for waiting in group})
-    projects = await _projects(conn, group)
+    limited = {waiting.run_id for waiting in group if waiting.grant.project_id is not None}
+    projects = await runs.projects_of(conn, limited) if limited else {}
     known = await batches.stored(
         conn, [(waiting.run_id, waiting.batch_id) for waiting in group if waiting.batch_id]
     )
@@ -196,27 +197,15 @@ async def _store_group(conn: Connection, group: Sequence[_Waiting]) -> list[Rece
     return outcomes
 
 
-async def _projects(conn: Connection, group: Sequence[_Waiting]) -> dict[int, int | None]:
-    """The projects of the runs of clients that are limited to one, by run."""
-    return {
-        waiting.run_id: await runs.project_of(conn, waiting.run_id)
-        for waiting in group
-        if waiting.grant.project_id is not None
-    }
-
-
 async def _writers(
     conn: Connection, run_uids: Mapping[int, str], storing: Sequence[_Waiting], now: int
 ) -> dict[tuple[int, str], int]:
     """The row ids of the clients as writers of the latest attempts of their runs."""
-    attempts = {
-        run_id: max(1, await writers.next_attempt(conn, run_id) - 1)
-        for run_id in {waiting.run_id for waiting in storing}
-    }
+    attempts = await writers.latest_attempts(conn, {waiting.run_id for waiting in storing})
     clients = {}
     for waiting in storing:
         uid = f"http-{run_uids[waiting.run_id]}-{waiting.writer}"
-        attempt = attempts[waiting.run_id]
+        attempt = attempts.get(waiting.run_id, 1)
         if attempt > 1:  # a writer belongs to one attempt
             uid = f"{uid}-{attempt}"
         clients[waiting.run_id, waiting.writer] = uid, waiting
@@ -227,7 +216,7 @@ async def _writers(
             conn,
             uid=uid,
             run_id=run_id,
-            attempt=attempts[run_id],
+            attempt=attempts.get(run_id, 1),
             rank=0,
             host=waiting.host,
             pid=0,

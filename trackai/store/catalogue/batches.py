@@ -9,23 +9,25 @@ from typing import TYPE_CHECKING
 from trackai.store.engine.bulk import placeholders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from trackai.store.engine.connection import Connection
 
 # The row id of the run, and the id that the client gave the batch.
 BatchKey = tuple[int, str]
-_KEYS_PER_STATEMENT = (64, 8, 1)
+_KEYS_PER_STATEMENT = (1, 4, 16, 64)
 
 
-async def stored(conn: Connection, keys: Iterable[BatchKey]) -> set[BatchKey]:
+async def stored(conn: Connection, keys: Sequence[BatchKey]) -> set[BatchKey]:
     """Those of the batches that have been stored before."""
-    remaining = list(keys)
     stored: set[BatchKey] = set()
-    for size in _KEYS_PER_STATEMENT:
-        while len(remaining) >= size:
-            chunk, remaining = remaining[:size], remaining[size:]
-            stored.update(await conn.execute_fetchall(_look_up(size), [*chain(*chunk)]))
+    largest = _KEYS_PER_STATEMENT[-1]
+    for start in range(0, len(keys), largest):
+        part = keys[start : start + largest]
+        # The next size is filled up with keys of no batch.
+        size = next(size for size in _KEYS_PER_STATEMENT if size >= len(part))
+        values = [*chain(*part), *[None] * (2 * (size - len(part)))]
+        stored.update(await conn.execute_fetchall(_look_up(size), values))
     return stored
 
 

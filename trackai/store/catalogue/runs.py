@@ -158,6 +158,15 @@ async def project_of(conn: Connection, run_id: int) -> int | None:
     return next((int(project_id) for (project_id,) in rows), None)
 
 
+async def projects_of(conn: Connection, run_ids: Iterable[int]) -> dict[int, int]:
+    """The row ids of the projects of runs by row id; runs that do not exist are left out."""
+    rows = await conn.execute_fetchall(
+        "SELECT id, project_id FROM runs WHERE id IN (SELECT value FROM json_each(?))",
+        (json_array(run_ids),),
+    )
+    return dict(rows)
+
+
 async def existing(conn: Connection, run_ids: Sequence[int]) -> list[int]:
     """Those of the row ids that exist, sorted."""
     rows = await conn.execute_fetchall(

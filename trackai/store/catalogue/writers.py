@@ -90,6 +90,19 @@ async def next_attempt(conn: Connection, run_id: int) -> int:
     return next(int(number) for (number,) in rows)
 
 
+async def latest_attempts(conn: Connection, run_ids: Iterable[int]) -> dict[int, int]:
+    """The numbers of the latest attempts of runs by row id; runs without writers are left out."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT run_id, max(attempt) FROM writers
+        WHERE run_id IN (SELECT value FROM json_each(?))
+        GROUP BY run_id
+        """,
+        (json_array(run_ids),),
+    )
+    return dict(rows)
+
+
 async def find(conn: Connection, uids: Iterable[str]) -> dict[str, int]:
     """Row ids of writers by identity; writers that do not exist are left out."""
     rows = await conn.execute_fetchall(

@@ -2,6 +2,11 @@
 
 Every statement releases and reacquires the interpreter's lock, which takes milliseconds next to a
 busy main thread. With a thousand rows a statement the drain keeps up with log().
+
+In SQLite, such statements have OR FAIL. Otherwise SQLite copies each page before they change it, to
+undo a failed statement alone, and writes copies beyond 64 KB to a temporary file
+(https://www.sqlite.org/tempfiles.html#statement_journal_files). Here, an error undoes the whole
+transaction. Rows with foreign keys are copied in any case.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from trackai.values.types import Step
 
 
+_ROWS_PER_STATEMENT = (128, 32, 8, 2, 1)
 _KEPT = 20_000
 # In PostgreSQL, for each run. More rows are deleted from time to time.
 _KEPT_OF_RUN = 256
@@ -90,14 +91,16 @@ async def note(conn: Connection, new: Mapping[int, Sequence[Batch]]) -> None:
     if isinstance(conn, Shared):
         await _note_by_run(conn, new)
         return
-    await execute_rows(conn, _note, chain.from_iterable(new.values()), width=6, sizes=(128, 8, 1))
+    await execute_rows(
+        conn, _note, chain.from_iterable(new.values()), width=6, sizes=_ROWS_PER_STATEMENT
+    )
     await conn.execute(f"DELETE FROM arrivals WHERE id <= (SELECT max(id) FROM arrivals) - {_KEPT}")
 
 
 @lru_cache
 def _note(rows: int) -> str:
     return f"""
-        INSERT INTO arrivals (
+        INSERT OR FAIL INTO arrivals (
             series_id, writer_id, first_step, last_step, first_timestamp, last_timestamp
         ) VALUES {placeholders(rows, 6)}
     """

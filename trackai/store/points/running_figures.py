@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trackai.store.engine.connection import Connection
     from trackai.values.types import Kind
 
-_ROWS_PER_STATEMENT = (128, 8, 1)
+_ROWS_PER_STATEMENT = (128, 32, 8, 2, 1)
 # On a server, each statement is a round trip: the next size is filled up with rows of no series.
 _ROWS_PER_ROUND_TRIP = (1, 2, 4, 8, 16, 32, 64, 128)
 _WIDTH = 1 + len(Figures.__struct_fields__)
@@ -89,7 +89,7 @@ def _merge(rows: int) -> str:
             first_timestamp, last_timestamp, last_value,
             min_value, min_step, max_value, max_step, sum
         ) AS (VALUES {placeholders(rows, _WIDTH, _TYPES)})
-        UPDATE series SET
+        UPDATE /*sqlite*/ OR FAIL /*end*/ series SET
             kind = CASE WHEN series.kind = new.kind THEN new.kind ELSE 'number' END,
             points = series.points + new.points,
             finite_points = series.finite_points + new.finite_points,

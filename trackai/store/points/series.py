@@ -109,7 +109,7 @@ async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series
     runs: dict[frozenset[str], list[int]] = {}
     for run_id, run_paths in paths.items():
         runs.setdefault(frozenset(run_paths), []).append(run_id)
-    by_run: list[tuple[int, Series]] = []
+    known: dict[Name, Series] = {}
     for alike, run_ids in runs.items():
         # The index of the unique key has the series of a run beside each other.
         rows = await conn.execute_fetchall(
@@ -120,13 +120,15 @@ async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series
             """,
             (json_array(run_ids), json_array(alike)),
         )
-        by_run += [(run_id, Series(*fields)) for run_id, *fields in rows]
+        for row in rows:
+            known[row[0], row[2], row[3]] = Series(*row[1:])
         for path in alike:
             # SQLite reads a string in JSON only up to a NUL, so these need a query each.
             if "\0" in path:
                 for run_id in run_ids:
-                    by_run += [(run_id, row) for row in await _by_path(conn, run_id, path)]
-    return {(run_id, row.path, row.axis): row for run_id, row in by_run}
+                    own = await _by_path(conn, run_id, path)
+                    known |= {(run_id, path, series.axis): series for series in own}
+    return known
 
 
 async def _by_path(conn: Connection, run_id: int, path: str) -> list[Series]:
