@@ -121,9 +121,10 @@ def _questions(project: int, runs: int) -> list[Question]:
 
 
 def _cpu_seconds(client: Client) -> float:
-    """The processor time of the server so far; ticks are too long for few requests."""
-    threads = Path(f"/proc/{client.server_pid}/task").glob("*/schedstat")
-    return sum(int(file.read_text().split()[0]) for file in threads) / 1e9
+    """The processor time of the server so far; the ticks in /proc are too long for few requests."""
+    assert client.server_pid is not None
+    # What clock_getcpuclockid(3) returns on Linux.
+    return time.clock_gettime((~client.server_pid << 3) | 2)
 
 
 def _processor_time(

@@ -53,7 +53,8 @@ def test_store() -> None:
     measured = figures(bench("store", "--json", "--part", "200", "--repeat", "1"))
     assert measured["10 names, 500 steps: finish()"]["baseline"] > 0
     assert all(figure["value"] > 0 for figure in measured.values())
-    assert len(measured) == 6
+    assert measured["four writers at once, without a server"]["at_least"] > 0
+    assert len(measured) == 8
 
 
 def test_read() -> None:
