@@ -239,7 +239,7 @@ def test_logarithmic_y_axis_has_gaps_at_what_it_cannot_show(served: Server, page
     columns = chart.locator("canvas").evaluate(
         """canvas => {
             const over = canvas.parentElement.querySelector(".u-over");
-            const color = getComputedStyle(document.querySelector(".row.on .swatch")).color;
+            const color = getComputedStyle(document.querySelector(".row .swatch")).color;
             const [red, green, blue] = color.match(/\\d+/g).map(Number);
             const scale = canvas.width / canvas.clientWidth;
             const left = Math.round(over.offsetLeft * scale);

@@ -48,7 +48,7 @@ def test_going_back_keeps_the_selected_runs(served: Server, page: Page) -> None:
     expect(page.get_by_role("heading", name="Compare 3 runs")).to_be_visible()
     expect(page).to_have_url(re.compile("view=compare.*runs=198%2C199%2C200"))
     page.get_by_role("link", name="← Back to project").click()
-    expect(page.get_by_role("checkbox", name=re.compile("Show"), checked=True)).to_have_count(3)
+    expect(page.get_by_role("checkbox", name=re.compile("^Select"), checked=True)).to_have_count(3)
 
 
 def test_identical_keys_are_hidden_by_default(served: Server, page: Page) -> None:
