@@ -54,6 +54,8 @@ def run(arguments: argparse.Namespace) -> Report:
     command = [word for word in arguments.command if word != "--json"]
     if not command:
         raise SystemExit("bench.py compare: a benchmark must follow the commits, such as: read")
+    if command[0].startswith("-"):
+        raise SystemExit(f"bench.py compare: {command[0]}: must be before the commits")
     with ExitStack() as stack:
         commits = [
             stack.enter_context(_checkout(name)) for name in (arguments.before, arguments.after)

@@ -10,7 +10,7 @@ from scripts.benchmarks.dashboard import scripts_size
 LIMITS = {
     "project-list": 70,
     "project-page": 85,
-    "run-page": 83,
+    "run-page": 73,
     "compare-page": 80,
     "media-page": 82,
     "sweep-page": 83,

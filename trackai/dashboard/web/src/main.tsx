@@ -40,7 +40,6 @@ const run = runId.peek();
 const project = projectId.peek();
 if (run !== undefined) {
   prefetch(runPath(run), figuresPath(run), metricNamesPath(run), configPath(run));
-  if (project !== undefined) prefetch(runningPath(project));
 } else if (project !== undefined) {
   const isMainPage = !isComparing.peek() && !isShowingMedia.peek() && !isSweep.peek();
   const showsRuns = !groupBy.peek() && isMainPage;
