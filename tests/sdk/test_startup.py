@@ -121,3 +121,69 @@ def test_a_fork_waits_for_an_import_in_the_background(
         os.wait()
         """
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_does_not_keep_an_import_from_logging(
+    tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import logging, sys, time\n"
+        "sys.began = True\n"
+        "time.sleep(0.5)\n"
+        "logging.getLogger('slow')\n"
+        "sys.ended = True\n"
+    )
+    run_python(
+        f"""
+        import sys, trackai
+        from trackai.lazy_imports import import_lazily
+        import logging, os, threading, time
+
+        sys.path.insert(0, {str(tmp_path)!r})
+        importing = threading.Thread(target=import_lazily, args=("slow",))
+        importing.start()
+        while not hasattr(sys, "began"):
+            time.sleep(0.001)
+        child = os.fork()
+        if child == 0:
+            os._exit(7 if hasattr(sys, "ended") else 1)
+        pid, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 7
+        importing.join()
+        """
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_imports_although_an_import_has_kept_the_lock(
+    run_python: Callable[..., Any],
+) -> None:
+    run_python(
+        """
+        import os, threading
+        from trackai import lazy_imports
+
+        lazy_imports._FORK_SECONDS = 0.1
+        is_held, may_end = threading.Event(), threading.Event()
+
+        def hold():
+            with lazy_imports.import_lock:
+                is_held.set()
+                may_end.wait()
+
+        holding = threading.Thread(target=hold, daemon=True)
+        holding.start()
+        is_held.wait()
+        child = os.fork()
+        if child == 0:
+            for _ in range(2):
+                is_free = lazy_imports.import_lock.acquire(timeout=5)
+                lazy_imports.import_lock.release()
+            os._exit(7 if is_free else 1)
+        pid, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 7
+        may_end.set()
+        holding.join()
+        """
+    )
