@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,6 +87,39 @@ def test_finish_finds_all_that_it_needs_loaded(
         assert not (late := sys.modules.keys() - before), late
         """
     )
+    assert trackai.Api(db_path).run("p/r").history("loss")["loss"].steps[-1] == 9
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the file handles")
+def test_without_file_handles_imports_are_tried_again(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    result = run_python(
+        """
+        import os, resource, sys, time, trackai
+        from trackai.sdk import environment
+        from trackai.sdk.destination import Destination
+        environment._DELAY_SECONDS = Destination.poll_seconds = 0.3
+
+        run = trackai.init(project="p", name="r")
+        assert "trackai.ingest.deliveries" not in sys.modules
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+        handles = []
+        try:
+            while True:
+                handles.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            pass
+        for number in range(10):
+            trackai.log({"loss": number})
+        time.sleep(1)
+        for handle in handles:
+            os.close(handle)
+        """
+    )
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("points wait in") == 1
     assert trackai.Api(db_path).run("p/r").history("loss")["loss"].steps[-1] == 9
 
 
