@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import logging  # noqa: F401 - so that a fork takes its lock after the one below
 import os
 import sys
 import threading  # takes the thread that first imports it for the main one
@@ -31,9 +32,15 @@ def _after_fork() -> None:
         import_lock.release()
 
 
+def _after_fork_in_child() -> None:
+    if not _of_thread.holds_lock:  # its thread does not exist here, and cannot release it
+        import_lock._at_fork_reinit()  # type: ignore[attr-defined]
+    _after_fork()
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
     )
 
 

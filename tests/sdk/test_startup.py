@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -89,6 +90,39 @@ def test_finish_finds_all_that_it_needs_loaded(
     assert trackai.Api(db_path).run("p/r").history("loss")["loss"].steps[-1] == 9
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the file handles")
+def test_without_file_handles_imports_are_tried_again(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    result = run_python(
+        """
+        import os, resource, sys, time, trackai
+        from trackai.sdk import environment
+        from trackai.sdk.destination import Destination
+        environment._DELAY_SECONDS = Destination.poll_seconds = 0.3
+
+        run = trackai.init(project="p", name="r")
+        assert "trackai.ingest.deliveries" not in sys.modules
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+        handles = []
+        try:
+            while True:
+                handles.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            pass
+        for number in range(10):
+            trackai.log({"loss": number})
+        time.sleep(1)
+        for handle in handles:
+            os.close(handle)
+        """
+    )
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("points wait in") == 1
+    assert trackai.Api(db_path).run("p/r").history("loss")["loss"].steps[-1] == 9
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork_waits_for_an_import_in_the_background(
     tmp_path: Path, run_python: Callable[..., Any]
@@ -119,5 +153,71 @@ def test_a_fork_waits_for_an_import_in_the_background(
         assert os.waitstatus_to_exitcode(status) == 7
         assert os.fork() or os._exit(0) is None  # the lock is free again
         os.wait()
+        """
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_does_not_keep_an_import_from_logging(
+    tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import logging, sys, time\n"
+        "sys.began = True\n"
+        "time.sleep(0.5)\n"
+        "logging.getLogger('slow')\n"
+        "sys.ended = True\n"
+    )
+    run_python(
+        f"""
+        import sys, trackai
+        from trackai.lazy_imports import import_lazily
+        import logging, os, threading, time
+
+        sys.path.insert(0, {str(tmp_path)!r})
+        importing = threading.Thread(target=import_lazily, args=("slow",))
+        importing.start()
+        while not hasattr(sys, "began"):
+            time.sleep(0.001)
+        child = os.fork()
+        if child == 0:
+            os._exit(7 if hasattr(sys, "ended") else 1)
+        pid, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 7
+        importing.join()
+        """
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_imports_although_an_import_has_kept_the_lock(
+    run_python: Callable[..., Any],
+) -> None:
+    run_python(
+        """
+        import os, threading
+        from trackai import lazy_imports
+
+        lazy_imports._FORK_SECONDS = 0.1
+        is_held, may_end = threading.Event(), threading.Event()
+
+        def hold():
+            with lazy_imports.import_lock:
+                is_held.set()
+                may_end.wait()
+
+        holding = threading.Thread(target=hold, daemon=True)
+        holding.start()
+        is_held.wait()
+        child = os.fork()
+        if child == 0:
+            for _ in range(2):
+                is_free = lazy_imports.import_lock.acquire(timeout=5)
+                lazy_imports.import_lock.release()
+            os._exit(7 if is_free else 1)
+        pid, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 7
+        may_end.set()
+        holding.join()
         """
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,31 @@ async def test_foreign_keys_are_checked_after_a_change_in_bulk_that_failed(db: D
     async with db.write() as conn:
         [(pages,)] = await conn.execute_fetchall("PRAGMA wal_autocheckpoint")
     assert pages == 1000
+
+
+async def test_a_change_in_bulk_ends_before_the_database_is_closed(db: Database) -> None:
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    async def create(conn: Connection) -> str:
+        await projects.create(conn, "bulk", "bulk", now=1)
+        has_begun.set()
+        assert may_end.wait(10)
+        return "stored"
+
+    results: list[str] = []
+
+    async def change() -> None:
+        results.append(await db.change(create, bulk=True))
+
+    await db.open()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(change)
+        await anyio.to_thread.run_sync(has_begun.wait)
+        tasks.start_soon(db.close)
+        await anyio.sleep(0.1)  # until it waits for the thread of SQLite
+        may_end.set()
+    assert results == ["stored"]
+    assert await names(db) == ["bulk"]
 
 
 async def test_changes_are_repeated_alone_if_their_transaction_fails(db: Database) -> None:

@@ -157,3 +157,14 @@ async def test_little_space_is_left_alone(
     reserve.keep(tmp_path / "missing")
     assert not (db.spool / "reserve").exists()
     assert not reserve.release(db.spool)
+
+
+async def test_a_smaller_reserve_of_an_earlier_version_is_replaced(db: Database) -> None:
+    await db.open()
+    path = db.spool / "reserve"
+    path.write_bytes(bytes(reserve.SIZE // 2))
+    await anyio.to_thread.run_sync(reserve.keep, db.spool)
+    assert path.stat().st_size == reserve.SIZE
+    before = path.stat()
+    await anyio.to_thread.run_sync(reserve.keep, db.spool)
+    assert path.stat() == before

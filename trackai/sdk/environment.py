@@ -22,6 +22,7 @@ import msgspec
 from trackai.guard import guarded
 from trackai.lazy_imports import import_lock
 from trackai.settings import launcher_facts, visible_gpus
+from trackai.values.logger import logger
 from trackai.values.text import without_surrogates
 
 if TYPE_CHECKING:
@@ -78,7 +79,11 @@ class Survey:
     def _work(self) -> None:
         self._is_finishing.wait(_DELAY_SECONDS)
         with guarded("recording the environment of the run"):
-            self._load()
+            try:
+                self._load()
+            except OSError as error:  # such as no more file handles
+                logger.warning("the environment of the run is not recorded: %s", error)
+                return
             for gather in (process_facts, self._package_facts, self._git_facts, gpu_facts):
                 self._add(gather())
 

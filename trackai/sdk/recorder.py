@@ -160,10 +160,11 @@ class Recorder:
         Also if there is nothing to store yet: the process may run out of file handles later, or
         change the working directory, in which Python may look for modules.
         """
-        with guarded("importing what stores points"):
+        # Without file handles nothing can be imported. Storing tries again, and warns once.
+        with guarded("importing what stores points"), suppress(ImportError, OSError):
+            self._destination.load()
             with import_lock:
                 import tempfile  # noqa: F401 - for `_write_held_calls`
-            self._destination.load()
 
     async def _store_regularly(self) -> None:
         pause = self._destination.poll_seconds

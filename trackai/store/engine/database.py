@@ -267,19 +267,19 @@ class Database:
 
     async def _run_alone(self, change: Change[Any]) -> None:
         """Run a change in a transaction of its own."""
-        run = self._in_bulk if change.bulk else self._in_transaction
+        run = partial(self._in_transaction, work=change.work, bulk=change.bulk)
         handle = await self._current_writer()
         # The thread finishes its work even if this task is cancelled; the outcome of the
         # transaction must be known.
         with anyio.CancelScope(shield=True):
             try:
                 try:
-                    result = await run(handle, change.work)
+                    result = await run(handle)
                 except sqlite3.OperationalError as error:
                     if not (_is_io_error(error) and handle.has_lost_log()):
                         raise
                     handle = await self._current_writer()
-                    result = await run(handle, change.work)
+                    result = await run(handle)
             except Exception as error:
                 change.fail(error)
             else:
@@ -288,7 +288,11 @@ class Database:
             change.is_done = True
 
     async def _in_transaction(
-        self, handle: Handle, work: Callable[[Connection], Coroutine[Any, Any, T]]
+        self,
+        handle: Handle,
+        work: Callable[[Connection], Coroutine[Any, Any, T]],
+        *,
+        bulk: bool = False,
     ) -> T:
         async def run(conn: Connection) -> T:
             before = await _begin(conn)
@@ -305,20 +309,7 @@ class Database:
             return result
 
         with self._own_change(handle):
-            return await direct.run(handle.connection, run)
-
-    async def _in_bulk(
-        self, handle: Handle, work: Callable[[Connection], Coroutine[Any, Any, T]]
-    ) -> T:
-        conn = handle.connection
-        await conn.execute("PRAGMA foreign_keys = OFF")  # has no effect inside a transaction
-        [(pages,)] = await conn.execute_fetchall("PRAGMA wal_autocheckpoint")
-        await conn.execute_fetchall("PRAGMA wal_autocheckpoint = 0")
-        try:
-            return await self._in_transaction(handle, work)
-        finally:
-            await conn.execute("PRAGMA foreign_keys = ON")
-            await conn.execute_fetchall(f"PRAGMA wal_autocheckpoint = {pages}")
+            return await direct.run(handle.connection, partial(_in_bulk, run) if bulk else run)
 
     async def move_pages(self) -> bool:
         """Checkpoint as many pages as readers allow, without blocking writers.
@@ -510,6 +501,20 @@ async def _begin(conn: Connection) -> int:
             time.sleep(_random.uniform(*_RETRY_SECONDS))  # noqa: ASYNC251
     finally:
         await _set_busy_timeout(conn, opening.BUSY_SECONDS)
+
+
+async def _in_bulk(
+    transaction: Callable[[Connection], Coroutine[Any, Any, T]], conn: Connection
+) -> T:
+    """Run a transaction without checks of foreign keys, and without a checkpoint after it."""
+    [(pages,)] = await conn.execute_fetchall("PRAGMA wal_autocheckpoint")
+    try:
+        await conn.execute("PRAGMA foreign_keys = OFF")  # has no effect inside a transaction
+        await conn.execute("PRAGMA wal_autocheckpoint = 0")
+        return await transaction(conn)
+    finally:
+        await conn.execute("PRAGMA foreign_keys = ON")
+        await conn.execute(f"PRAGMA wal_autocheckpoint = {pages}")
 
 
 async def _commit(conn: Connection, *, handle: Handle, before: int) -> None:

@@ -20,11 +20,15 @@ SIZE = 12 << 20
 
 
 def keep(spool: Path) -> None:
-    """Create the file, unless there is little space or the folder cannot be written."""
+    """Create the file, unless there is little space or the folder cannot be written.
+
+    The file of an earlier version, which was smaller, is replaced.
+    """
     path = _path(spool)
     new = path.with_suffix(".new")
     with suppress(OSError):
-        if path.exists() or shutil.disk_usage(spool).free < 2 * SIZE:
+        has_file = path.exists() and path.stat().st_size >= SIZE
+        if has_file or shutil.disk_usage(spool).free < 2 * SIZE:
             return
         try:
             with new.open("wb") as file:
