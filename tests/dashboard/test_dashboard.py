@@ -127,6 +127,68 @@ def test_unreachable_server_is_reported_until_it_answers(
     page.close()
 
 
+def test_script_that_is_gone_is_reported_with_a_way_to_reload(
+    server: Server, demo: None, browser: Browser
+) -> None:
+    """As after an upgrade of the server: its scripts have other names."""
+    page = browser.new_page()  # the `page` fixture fails on a 404 in the console
+    notice = page.get_by_role("alert").filter(has_text="A part of the page could not be loaded.")
+    for script in ("dialogs", "sweep-page"):
+        page.route(f"**/assets/{script}-*.js", lambda route: route.fulfill(status=404))
+    page.goto(f"{server.url}/?project=1")
+    expect(page.locator("figure canvas").first).to_be_visible()
+    page.keyboard.press("Control+k")
+    expect(notice).to_be_visible()
+    page.get_by_role("link", name="Analyse").click()
+    expect(page.get_by_text("This part of the page could not be loaded.")).to_be_visible()
+    assert accessibility_violations(page) == []
+    page.unroute_all()
+    notice.get_by_role("button", name="Reload").click()
+    expect(page.get_by_role("heading", name="Analyse 5 runs")).to_be_visible()
+    expect(notice).to_have_count(0)
+    page.close()
+
+
+def test_page_that_cannot_be_shown_says_so(server: Server, demo: None, browser: Browser) -> None:
+    """As when the page does not understand what a newer server answers."""
+    page = browser.new_page()
+    page.route("**/api/projects?*", lambda route: route.fulfill(json={"projects": [{}]}))
+    page.goto(server.url)
+    message = page.get_by_role("alert").filter(has_text="This page could not be shown")
+    expect(message).to_be_visible()
+    page.unroute_all()
+    message.get_by_role("button", name="Reload").click()
+    expect(page.locator(".projects strong")).to_have_text(["demo"])
+    expect(message).to_have_count(0)
+    page.close()
+
+
+def test_page_without_its_scripts_can_be_reloaded(
+    server: Server, demo: None, browser: Browser
+) -> None:
+    page = browser.new_page()
+    page.route("**/assets/base-*.js", lambda route: route.abort())
+    page.goto(server.url)
+    page.get_by_role("link", name="reload the page").wait_for()
+    assert accessibility_violations(page) == []
+    page.unroute_all()
+    page.get_by_role("link", name="reload the page").click()
+    expect(page.locator(".projects strong")).to_have_text(["demo"])
+    expect(page.get_by_role("link", name="reload the page")).to_have_count(0)
+    page.close()
+
+
+def test_browser_without_a_language_shows_charts(
+    server: Server, demo: None, browser: Browser
+) -> None:
+    """That of WebKitGTK is "C" in the locale C, and Intl refuses it."""
+    page = browser.new_page()
+    page.add_init_script("Object.defineProperty(navigator, 'language', { value: 'C' })")
+    page.goto(f"{server.url}/?project=1")
+    expect(page.locator("figure canvas").first).to_be_visible()
+    page.close()
+
+
 def test_deleted_run_and_project_are_reported(server: Server, demo: None, browser: Browser) -> None:
     page = browser.new_page()  # the `page` fixture fails on a 404 in the console
     page.goto(f"{server.url}/?project=1&run=1")
@@ -135,6 +197,7 @@ def test_deleted_run_and_project_are_reported(server: Server, demo: None, browse
     expect(page.get_by_role("alert")).to_contain_text("This run has been deleted.")
     page.goto(page.url)
     expect(page.get_by_role("alert")).to_contain_text("Run not found")
+    assert accessibility_violations(page) == []
     page.get_by_role("link", name="Back to project").click()
     expect(page.get_by_role("row")).to_have_count(5)
     assert server.request("DELETE", "/api/projects/1").status == 200

@@ -395,6 +395,25 @@ def test_going_back_restores_the_view(served: Server, page: Page) -> None:
     assert parse_qs(urlsplit(page.url).query) == after
 
 
+def test_going_back_before_the_rows_are_there_reads_the_first_ones_again(
+    served: Server, browser: Browser
+) -> None:
+    page = browser.new_page()  # the clock is that of a context
+    page.clock.install(time=0)
+    page.goto(f"{served.url}/?project=1")
+    expect(page.get_by_role("row")).to_have_count(13)
+    page.clock.pause_at(60)
+    expect(page.get_by_role("row")).to_have_count(13)
+    # The rows in another order are not answered.
+    page.route("**/api/runs?*sort_by=name*", lambda _: None)
+    page.get_by_role("columnheader", name="Run").get_by_role("button").first.click()
+    expect(page.get_by_text("Loading…")).to_be_visible()
+    page.go_back()
+    page.clock.run_for(100)  # the next poll is seconds away
+    expect(page.get_by_role("row")).to_have_count(13)
+    page.close()
+
+
 def test_going_back_restores_the_scroll_position(served: Server, page: Page) -> None:
     page.set_viewport_size({"width": 1400, "height": 360})
     page.goto(f"{served.url}/?project=1&sort=id&order=asc&by=state&open=state+%3D+%22completed%22")

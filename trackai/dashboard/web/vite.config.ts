@@ -22,9 +22,26 @@ const preloadCharts: Plugin = {
   },
 };
 
+/** Numbers are English everywhere, and the language of a browser may be "C", which Intl refuses. */
+const englishCharts: Plugin = {
+  name: "english-charts",
+  transform: {
+    filter: { id: /uPlot\.esm/ },
+    handler(code) {
+      const english = code.replace(
+        "Intl.NumberFormat(domEnv ? nav.language : 'en-US')",
+        "Intl.NumberFormat('en')",
+      );
+      if (english === code)
+        this.error("uPlot has changed: it may format in the language of the browser");
+      return { code: english, map: null };
+    },
+  },
+};
+
 export default defineConfig({
   base: "/",
-  plugins: [preloadCharts],
+  plugins: [preloadCharts, englishCharts],
   build: {
     outDir: "../dist",
     emptyOutDir: true,

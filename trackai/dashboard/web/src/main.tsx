@@ -54,4 +54,5 @@ restoreTheme();
 detectSignInLink();
 const root = document.getElementById("app");
 await loading;
+root?.replaceChildren();
 if (root) render(<App />, root);

@@ -1,13 +1,14 @@
 // The page for the current address.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useErrorBoundary, useRef } from "preact/hooks";
 import { get, unreachable } from "../api/client";
 import { keyNeeded, loadScope } from "../api/session";
 import { Header } from "../shell/header";
 import { LazyDialogs } from "../shell/lazy-dialogs";
 import { useShortcuts } from "../shell/shortcuts";
+import { errorText } from "../ui/errors";
 import { useModule, usePreloaded } from "../ui/lazy-module";
-import { Loading, PageError } from "../ui/messages";
+import { Loading, PageError, ReloadButton } from "../ui/messages";
 import { changedAddress, isEmbedded } from "../view/address";
 import { ConnectionBanner } from "./connection-banner";
 import { PAGES, type PageName, shownPage } from "./pages";
@@ -45,6 +46,14 @@ function Page() {
 function LazyPage({ name, id }: { name: PageName; id: number }) {
   const { module: Content, error } = useModule(PAGES[name]);
   const isOffline = useReload(error !== "");
+  const [failure] = useErrorBoundary(console.error);
+  if (failure) {
+    return (
+      <PageError>
+        This page could not be shown: {errorText(failure)}. <ReloadButton />
+      </PageError>
+    );
+  }
   if (Content) return <Content id={id} />;
   return error && !isOffline ? <PageError>{error}</PageError> : <Loading />;
 }

@@ -103,6 +103,8 @@ export async function createAndShow(
 ): Promise<View> {
   const view = await createView(projectId, name, layout);
   remember(view);
+  // The table keeps its rows until the panels are loaded.
+  viewParameters.value = parametersOf(view);
   go({ ...leaveToView(view), closed: undefined, full: undefined });
   return view;
 }

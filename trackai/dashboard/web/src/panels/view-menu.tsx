@@ -1,6 +1,6 @@
 // The menu of the views of a project. Panels and dialogs are loaded when they are used.
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { errorMessage } from "../api/client";
 import { mayChange } from "../api/session";
 import { listViews, type ViewSummary } from "../api/views";
@@ -175,5 +175,9 @@ export function LazyViewDialog(props: Omit<Parameters<typeof ViewDialog>[0], "na
 
 function LoadedDialog(props: Parameters<typeof ViewDialog>[0]) {
   const { module, error } = useModule(load);
-  return module ? <module.ViewDialog {...props} /> : <ErrorMessage message={error} />;
+  useEffect(() => {
+    // The banner says so, and the next use tries again.
+    if (error) openDialog.value = undefined;
+  }, [error]);
+  return module ? <module.ViewDialog {...props} /> : null;
 }

@@ -1,6 +1,6 @@
 // The open dialog of the shell. Dialogs are loaded when the first one is opened.
 
-import { useLayoutEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect } from "preact/hooks";
 import { useModule } from "../ui/lazy-module";
 import { closeDialog, openDialog, setLoading } from "./state";
 
@@ -18,12 +18,10 @@ function OpenDialog() {
     setLoading(isLoading);
     return () => setLoading(false);
   }, [isLoading]);
-  if (error)
-    return (
-      <p class="silence" role="alert">
-        {error}
-      </p>
-    );
+  useEffect(() => {
+    // The banner says so, and the next use tries again.
+    if (error) closeDialog();
+  }, [error]);
   if (!module || !name) return null;
   if (name === "alerts") return <module.AlertsDialog onClose={closeDialog} />;
   if (name === "shortcuts") return <module.ShortcutsDialog onClose={closeDialog} />;

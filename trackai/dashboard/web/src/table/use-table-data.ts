@@ -106,6 +106,8 @@ export function useTableData({ projectId, box, changes, onNewestRuns }: Options)
   const visible = visiblePages(sections, rows.first, rows.end);
 
   useLayoutEffect(() => {
+    // On the way back to rows that were loaded before, they are not there either.
+    if (loadedKey.current) loadedKey.current = "others";
     setPages(new Map());
     setTotal(undefined);
     setGroups(undefined);

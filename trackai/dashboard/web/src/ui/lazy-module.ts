@@ -1,12 +1,15 @@
 // Modules that are loaded when they are used.
 
+import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { errorText } from "./errors";
 
 type Load = () => Promise<unknown>;
 
 // What was loaded, by the function that did it.
 const loaded = new WeakMap<Load, unknown>();
+
+/** The last module that could not be loaded, as after an upgrade of the server, which renames them. */
+export const failedLoad = signal<Load | undefined>(undefined);
 
 /** Load a module before it is used; an error is reported where it is used. */
 export async function preload(load: Load): Promise<void> {
@@ -38,10 +41,14 @@ export function useModule<T>(load: () => Promise<T>): { module: T | undefined; e
     load().then(
       (module) => {
         loaded.set(load, module);
+        if (failedLoad.peek() === load) failedLoad.value = undefined;
         setState({ module, error: "" });
       },
-      // As after an upgrade of the server: the names of the scripts are others.
-      (problem) => setState({ module: undefined, error: `Reload the page: ${errorText(problem)}` }),
+      (problem) => {
+        console.error(problem);
+        failedLoad.value = load;
+        setState({ module: undefined, error: "This part of the page could not be loaded." });
+      },
     );
   }, []);
   return state;

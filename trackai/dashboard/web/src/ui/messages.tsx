@@ -11,6 +11,12 @@ export const PageError = ({ children }: { children: ComponentChildren }) => (
   </p>
 );
 
+export const ReloadButton = () => (
+  <button type="button" onClick={() => location.reload()}>
+    Reload
+  </button>
+);
+
 /** An error beside data that is still shown; renders nothing without a message. */
 export const ErrorMessage = ({ message, id }: { message: string | undefined; id?: string }) =>
   message ? (

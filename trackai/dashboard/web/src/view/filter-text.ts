@@ -5,6 +5,9 @@ const SHELVES: Record<string, string> = {
   archived: "(archived = true or archived = false)",
   trash: "trashed = true",
 };
+// In a message of the server; the rest has at most so many characters.
+const PLACE = /(?<=^filter: )at position (\d+) \((?:the end|(['"]).*\2)\)(?=: )/s;
+const MAX_REST = 20;
 const OPERATOR = /[=<>~]|^(config|metric)\./;
 
 /** The filter to send: text without an operator is searched for in names and run ids. */
@@ -16,17 +19,34 @@ export function toFilter(text: string): string {
   return `(name ~ "${name}" or run_id ~ "${name}")`;
 }
 
-/** A message about a filter as it was sent, with the position in the text as it was typed. */
+/** A message about a filter as it was sent, with the position and the rest of the text as typed. */
 export function aboutTyped(message: string, text: string, shelf: string): string {
-  const shift = text.length - text.trimStart().length - (SHELVES[shelf] ? 1 : 0);
-  return message.replace(/(?<=^filter: at position )\d+/, (position) =>
-    String(Number(position) + shift),
-  );
+  const sent = toFilter(text);
+  const shift = text.length - text.trimStart().length - (onShelf(sent, shelf) === sent ? 0 : 1);
+  return message.replace(PLACE, (_, position) => {
+    const at = Math.min(Number(position) + shift, text.trimEnd().length + 1);
+    const rest = text.slice(at - 1).trimEnd();
+    return `at position ${at} (${rest ? `'${rest.slice(0, MAX_REST)}'` : "the end"})`;
+  });
 }
 
-/** The filter with archived runs, or of those in the trash; others leave both out. */
+/**
+ * The filter with archived runs, or of those in the trash; others leave both out.
+ *
+ * One that ends in the middle of parentheses is sent as it is, and refused.
+ */
 export function onShelf(filter: string, shelf: string): string {
   const kept = SHELVES[shelf];
-  if (!kept) return filter;
+  if (!kept || !isBalanced(filter)) return filter;
   return filter ? `(${filter}) and ${kept}` : kept;
+}
+
+function isBalanced(filter: string): boolean {
+  let depth = 0;
+  for (const character of filter.replace(QUOTED, "")) {
+    if (character === "(") depth += 1;
+    if (character === ")") depth -= 1;
+    if (depth < 0) return false;
+  }
+  return depth === 0;
 }

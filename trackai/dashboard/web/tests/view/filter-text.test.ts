@@ -42,3 +42,24 @@ test.each([
   const typed = /position (\d+)/.exec(aboutTyped(message, text, shelf))?.[1];
   expect(text.slice(Number(typed) - 1)).toBe("los = 1");
 });
+
+test.each([
+  ["lr << 3", 5, "'< 3) and trashed = t'", "5 ('< 3')"],
+  [" lr <", 5, "') and trashed = true'", "6 (the end)"],
+  ["lr < 'a) ' and", 15, "') and trashed = true'", "15 (the end)"],
+  ["lr < 1)", 7, "')'", "7 (')')"],
+  ["(lr < 1", 8, "the end", "8 (the end)"],
+])("a problem with %j in the trash names only what was typed", (text, position, rest, place) => {
+  // Parentheses that do not match are not put into others.
+  const sent = position + (onShelf(text.trim(), "trash").startsWith(`(${text.trim()}`) ? 1 : 0);
+  const message = `filter: at position ${sent} (${rest}): expected a value`;
+  const expected = `filter: at position ${place}: expected a value`;
+  expect(aboutTyped(message, text, "trash")).toBe(expected);
+});
+
+test.each(["lr < 1) or (lr > 2", "(lr < 1", "lr < 1)"])(
+  "the filter %s cannot leave its shelf",
+  (filter) => {
+    expect(onShelf(filter, "trash")).toBe(filter);
+  },
+);
