@@ -331,6 +331,7 @@ def test_what_is_archived_is_said(db_path: Path, page: Page) -> None:
         dialog.get_by_label("Level").select_option("info")
         expect(dialog).to_contain_text("No alerts match.")
         dialog.get_by_role("button", name="Close").click()
+        expect(dialog).to_have_count(0)
         page.keyboard.press("Control+k")
         page.keyboard.type("kept")
         expect(page.get_by_role("option", name="kept p · archived")).to_be_visible()

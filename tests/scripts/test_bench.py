@@ -69,7 +69,7 @@ def test_read() -> None:
         ("compare 50 runs, thinned to 500", 40), ("a page of 100 of many runs", 20),
     ):  # fmt: skip
         assert re.search(rf"^{name} .* ms +≤ {goal} ", figures, re.MULTILINE), name
-    assert re.search(r"^memory of the idle server .* MB +≤ 70 ", figures, re.MULTILINE)
+    assert re.search(r"^memory of the idle server .* MB +≤ 46 ", figures, re.MULTILINE)
     assert re.search(r"^9,000 points smoothed +\d", figures, re.MULTILINE)
     assert "bytes per point, rollups included" in report
 

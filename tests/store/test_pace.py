@@ -51,9 +51,9 @@ class Transactions:
         self.count = 0
         change = Database.change
 
-        async def counting(db: Database, work: Any) -> Any:
+        async def counting(db: Database, work: Any, *, bulk: bool = False) -> Any:
             self.count += 1
-            result = await change(db, work)
+            result = await change(db, work, bulk=bulk)
             db.held_seconds = 1.0
             return result
 

@@ -62,9 +62,7 @@ export function AlertsDialog({ onClose }: { onClose: () => void }) {
       )}
       {(archived || (page?.archived ?? 0) > 0) && (
         <p class="count">
-          {archived
-            ? "With the alerts of archived runs "
-            : `${plural(page?.archived ?? 0, "alert")} of ${plural(page?.archived_runs ?? 0, "archived run")} not shown `}
+          {archived ? "With the alerts of archived runs " : `${leftOut(page)} not shown `}
           <button type="button" onClick={() => setArchived(!archived)}>
             {archived ? "Hide them" : "Show them"}
           </button>
@@ -147,3 +145,8 @@ function AlertItem({ alert, onFollow }: { alert: Alert; onFollow: () => void }) 
     </li>
   );
 }
+
+const leftOut = (page: AlertPage | undefined): string => {
+  const { archived = 0, archived_runs: runs = 0 } = page ?? {};
+  return `${plural(archived, "alert")} of ${plural(runs, "archived run")}`;
+};

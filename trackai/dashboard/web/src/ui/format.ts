@@ -2,7 +2,7 @@
 
 import { toJson } from "./json";
 
-/** "10,000". As English as the texts around it, with the point of its decimals in every language. */
+/** "10,000". In English like the texts around it, and decimals have a point in every language. */
 export const grouped = new Intl.NumberFormat("en").format;
 
 /** "1 run", "2 runs", "10,000 runs". */
