@@ -14,6 +14,8 @@ from trackai.store.engine.sql import lock
 from trackai.store.upkeep import bulk_changes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.conftest import Server
     from trackai.store.engine.connection import Connection
     from trackai.store.engine.store import Store
@@ -53,6 +55,24 @@ async def test_each_matching_run_is_changed_once(
     async with db.read() as conn:
         matching = RunFilter(tree=parse_filter("tag = old and project = p"))
         assert await list_ids(conn, matching) == left
+
+
+@pytest.mark.usefixtures("runs")
+async def test_a_deletion_locks_few_runs_that_it_cannot_delete_yet(
+    db: Store, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = []
+
+    async def note_lock(conn: Connection, table: str, ids: Sequence[int]) -> None:
+        locked.append(len(ids))
+        await lock(conn, table, ids)
+
+    monkeypatch.setattr(bulk_changes, "_BATCH", 2)
+    monkeypatch.setattr(bulk_changes, "lock", note_lock)
+    progress = await bulk_changes.change(db, RunFilter(), bulk_changes.Deleting())
+    assert progress.changed == 5
+    # A file is locked as a whole.
+    assert max(locked) == (2 if engine == "postgresql" else 5)
 
 
 @pytest.mark.usefixtures("runs")

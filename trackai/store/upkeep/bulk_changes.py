@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # How long a transaction may take before it begins with another run, and a step with another batch.
 _TRANSACTION_SECONDS = 0.05
 _STEP_SECONDS = 1.0
-# Runs of a transaction at most, to change or to delete.
+# Runs of a transaction at most, to change or, in SQLite, to delete.
 _BATCH = 500
 _DELETED = 5000
 
@@ -176,7 +176,9 @@ async def _lock_first(conn: Connection, where: RunFilter, after: int, limit: int
 
 async def _delete_batch(conn: Connection, *, where: RunFilter, after: int) -> _Batch:
     """Delete as many of the first runs as one transaction may take."""
-    run_ids = await _lock_first(conn, where, after, _DELETED)
+    # A server locks row by row, and no more rows than a transaction may delete there.
+    limit = _BATCH if isinstance(conn, Shared) else _DELETED
+    run_ids = await _lock_first(conn, where, after, limit)
     deleted = await deletion.delete_batch(conn, run_ids=run_ids, most_seconds=_TRANSACTION_SECONDS)
     if run_ids:
         after = run_ids[deleted.ids - 1]
