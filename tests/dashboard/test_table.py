@@ -395,6 +395,12 @@ def test_going_back_restores_the_view(served: Server, page: Page) -> None:
     assert parse_qs(urlsplit(page.url).query) == after
 
 
+def test_empty_trash_says_so(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&show=trash")
+    expect(page.get_by_text("The trash is empty.")).to_be_visible()
+    expect(page.get_by_text("No runs yet")).to_have_count(0)
+
+
 def test_going_back_before_the_rows_are_there_reads_the_first_ones_again(
     served: Server, browser: Browser
 ) -> None:

@@ -1,7 +1,7 @@
 // A table without runs: how to clear the filter, or how to log a run.
 
 import { go } from "../view/address";
-import { filterText } from "../view/parameters";
+import { filterText, shelf } from "../view/parameters";
 
 const EXAMPLE = `import trackai
 
@@ -19,6 +19,7 @@ export function EmptyTable() {
       </div>
     );
   }
+  if (shelf.value === "trash") return <p class="empty">The trash is empty.</p>;
   return (
     <div class="empty">
       <p>No runs yet. Log one:</p>
