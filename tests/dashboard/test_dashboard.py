@@ -321,7 +321,7 @@ def test_page_has_a_strict_policy_and_small_scripts(server: Server) -> None:
     # Of figures, loaded in their frame when one is shown.
     libraries = {path for path in scripts if path.name.startswith(("plotly-figure", "vega-figure"))}
     assert len(libraries) == 2
-    assert sum(path.stat().st_size for path in scripts - libraries) < 400_000
+    assert sum(path.stat().st_size for path in scripts - libraries) < 420_000
     assert sum(path.stat().st_size for path in libraries) < 2_400_000
 
 

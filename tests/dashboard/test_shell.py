@@ -335,6 +335,7 @@ def test_what_is_archived_is_said(db_path: Path, page: Page) -> None:
         page.keyboard.press("Control+k")
         page.keyboard.type("kept")
         expect(page.get_by_role("option", name="kept p · archived")).to_be_visible()
+        page.goto(f"{server.url}/health")  # which requests nothing when the server has stopped
 
 
 def test_a_new_alert_is_noticed(db_path: Path, page: Page) -> None:

@@ -90,7 +90,8 @@ async def _delete_rows(db: Store, run_ids: Sequence[int]) -> tuple[list[int], se
     deleted: list[int] = []
     hashes: set[str] = set()
     while run_ids:
-        batch = await change_in_bulk(db, partial(delete_batch, run_ids=run_ids))
+        delete = partial(delete_batch, run_ids=run_ids, most_seconds=_SECONDS)
+        batch = await change_in_bulk(db, delete)
         deleted += batch.runs
         hashes |= batch.hashes
         run_ids = run_ids[batch.ids :]
@@ -112,7 +113,7 @@ class Batch(NamedTuple):
 
 
 async def delete_batch(
-    conn: Connection, *, run_ids: Sequence[int], most_seconds: float = _SECONDS
+    conn: Connection, *, run_ids: Sequence[int], most_seconds: float
 ) -> Batch:
     """Delete as many of the first runs as one transaction may take, which is one in bulk."""
     began = time.perf_counter()

@@ -2,7 +2,7 @@
 
 import { useEffect, useLayoutEffect } from "preact/hooks";
 import { useModule } from "../ui/lazy-module";
-import { closeDialog, openDialog, setLoading } from "./state";
+import { closeDialog, openDialog, setShown } from "./state";
 
 const load = () => import("./dialogs");
 
@@ -13,17 +13,18 @@ export function LazyDialogs() {
 function OpenDialog() {
   const { module, error } = useModule(load);
   const name = openDialog.value;
-  const isLoading = !module && !error;
+  const shown = module ? name : undefined;
   useLayoutEffect(() => {
-    setLoading(isLoading);
-    return () => setLoading(false);
-  }, [isLoading]);
+    setShown(shown);
+    return () => setShown(undefined);
+  }, [shown]);
   useEffect(() => {
     // The banner says so, and the next use tries again.
-    if (error) closeDialog();
-  }, [error]);
+    if (error && name) closeDialog(name);
+  }, [error, name]);
   if (!module || !name) return null;
-  if (name === "alerts") return <module.AlertsDialog onClose={closeDialog} />;
-  if (name === "shortcuts") return <module.ShortcutsDialog onClose={closeDialog} />;
-  return <module.Palette key={name} projectsOnly={name === "projects"} onClose={closeDialog} />;
+  const close = () => closeDialog(name);
+  if (name === "alerts") return <module.AlertsDialog onClose={close} />;
+  if (name === "shortcuts") return <module.ShortcutsDialog onClose={close} />;
+  return <module.Palette key={name} projectsOnly={name === "projects"} onClose={close} />;
 }

@@ -72,7 +72,7 @@ function isTyping(target: EventTarget | null): boolean {
 
 /** Open a dialog in place of the one that is open; the same one again closes it. */
 function open(name: ShellDialog): void {
-  if (openDialog.peek() === name) closeDialog();
+  if (openDialog.peek() === name) closeDialog(name);
   else openDialog.value = name;
 }
 

@@ -7,17 +7,19 @@ export type ShellDialog = "palette" | "projects" | "alerts" | "shortcuts";
 
 export const openDialog = signal<ShellDialog | undefined>(undefined);
 
-/** What was typed since the palette was opened, while it was loaded. */
+/** What was typed since the palette was opened, before it was shown. */
 let typedAhead = "";
-let isLoading = false;
+let shownDialog: ShellDialog | undefined;
 
-export function setLoading(loading: boolean): void {
-  isLoading = loading;
+export function setShown(name: ShellDialog | undefined): void {
+  shownDialog = name;
+  typedAhead = "";
 }
 
-/** Keep a character for the palette while it is loaded; whether it was kept. */
+/** Keep a character for the dialog that was opened until it is shown; whether it was kept. */
 export function typeAhead(key: string): boolean {
-  if (!isLoading || key.length !== 1) return false;
+  const name = openDialog.peek();
+  if (!name || name === shownDialog || key.length !== 1) return false;
   typedAhead += key;
   return true;
 }
@@ -28,6 +30,7 @@ export function takeTypedAhead(): string {
   return text;
 }
 
-export const closeDialog = (): void => {
-  openDialog.value = undefined;
-};
+/** Close a dialog, unless another one has been opened: a browser reports the end of one late. */
+export function closeDialog(name: ShellDialog): void {
+  if (openDialog.peek() === name) openDialog.value = undefined;
+}

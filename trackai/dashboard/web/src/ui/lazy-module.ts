@@ -8,7 +8,7 @@ type Load = () => Promise<unknown>;
 // What was loaded, by the function that did it.
 const loaded = new WeakMap<Load, unknown>();
 
-/** The last module that could not be loaded, as after an upgrade of the server, which renames them. */
+/** The last module that could not be loaded. An upgrade of the server renames them. */
 export const failedLoad = signal<Load | undefined>(undefined);
 
 /** Load a module before it is used; an error is reported where it is used. */
