@@ -112,9 +112,7 @@ class Batch(NamedTuple):
     ids: int
 
 
-async def delete_batch(
-    conn: Connection, *, run_ids: Sequence[int], most_seconds: float
-) -> Batch:
+async def delete_batch(conn: Connection, *, run_ids: Sequence[int], most_seconds: float) -> Batch:
     """Delete as many of the first runs as one transaction may take, which is one in bulk."""
     began = time.perf_counter()
     deleted: list[int] = []
