@@ -14,6 +14,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 npm init --yes >/dev/null
 npm install --silent --no-audit --no-fund vega@6.4.0 vega-lite@6.4.3
+[[ $(node -p 'JSON.parse(fs.readFileSync("node_modules/vega/package.json")).version') == 6.4.0 ]]
 cat >check.mjs <<'NODE'
 import assert from "node:assert";
 import { logger, parse, View, Warn } from "vega";
