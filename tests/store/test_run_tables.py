@@ -103,7 +103,7 @@ async def _matching(db: Database, text: str) -> list[int]:
 @pytest.mark.parametrize(
     ("text", "ids"),
     [
-        # As they were logged: SQLite would write 1.0e-05 and 0.3.
+        # SQLite would write 1.0e-05 and 0.3.
         ('config.value ~ "1e-05"', [1]),
         ('config.value ~ "1.0e"', []),
         ('config.value ~ "0.30000000000000004"', [2]),
@@ -112,7 +112,7 @@ async def _matching(db: Database, text: str) -> list[int]:
         ('config.value !~ "1e"', [2, 4]),
     ],
 )
-async def test_values_are_searched_as_they_were_logged(
+async def test_values_are_searched_as_in_their_json(
     db: Database, text: str, ids: list[int]
 ) -> None:
     async with db.write() as conn:

@@ -69,7 +69,7 @@ COMPARABLE = """
     END
 """
 
-# The same as texts to search: numbers as they were logged, which SQLite rounds to 15 digits.
+# The same as texts to search: numbers as in their JSON, where SQLite would round to 15 digits.
 SEARCHED = """
     CASE
         WHEN typeof(comparable) = 'text' THEN comparable
