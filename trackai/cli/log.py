@@ -131,11 +131,12 @@ async def _append(
         step = step_after(await series.last_step(conn, run.id))
     # All calls share one writer: each call is a new process, but not a new attempt of the run.
     run_uid = await runs.get_uid(conn, run.id)
+    attempts = await writers.latest_attempts(conn, [run.id])
     writer_id = await writers.get_or_create(
         conn,
         uid=uuid.uuid5(uuid.UUID(run_uid), "trackai log").hex,
         run_id=run.id,
-        attempt=max(1, await writers.next_attempt(conn, run.id) - 1),
+        attempt=attempts.get(run.id, 1),
         rank=0,
         host="shell",
         pid=0,

@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from trackai.store.engine.bulk import placeholders
+from trackai.store.engine.bulk import filled_up, placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,13 +21,8 @@ _KEYS_PER_STATEMENT = (1, 4, 16, 64)
 async def stored(conn: Connection, keys: Sequence[BatchKey]) -> set[BatchKey]:
     """Those of the batches that have been stored before."""
     stored: set[BatchKey] = set()
-    largest = _KEYS_PER_STATEMENT[-1]
-    for start in range(0, len(keys), largest):
-        part = keys[start : start + largest]
-        # The next size is filled up with keys of no batch.
-        size = next(size for size in _KEYS_PER_STATEMENT if size >= len(part))
-        values = [*chain(*part), *[None] * (2 * (size - len(part)))]
-        stored.update(await conn.execute_fetchall(_look_up(size), values))
+    for part in filled_up(keys, _KEYS_PER_STATEMENT):
+        stored.update(await conn.execute_fetchall(_look_up(len(part)), [*chain(*part)]))
     return stored
 
 

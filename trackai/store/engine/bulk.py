@@ -15,7 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from trackai.store.engine.connection import Connection
 
@@ -83,6 +83,20 @@ async def _execute(
                 statement(size), [values[at : at + step] for at in range(start, stop, step)]
             )
         start = stop
+
+
+def filled_up(
+    rows: Sequence[tuple[Any, ...]], sizes: Sequence[int]
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Split rows into parts of the given sizes; a part gets rows of NULL up to the next size.
+
+    Args:
+        sizes: rows of a statement, in rising order.
+    """
+    for start in range(0, len(rows), sizes[-1]):
+        part = list(rows[start : start + sizes[-1]])
+        size = next(size for size in sizes if size >= len(part))
+        yield part + [(None,) * len(part[0])] * (size - len(part))
 
 
 def placeholders(rows: int, width: int, types: Sequence[str] = ()) -> str:

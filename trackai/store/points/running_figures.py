@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.store.engine.bulk import execute_rows, placeholders
+from trackai.store.engine.bulk import execute_rows, filled_up, placeholders
 from trackai.store.engine.connection import Shared
 from trackai.store.points import large_values
 from trackai.store.points.figures import Figures
@@ -49,12 +49,8 @@ async def merge(
 
 
 async def _merge_at_once(conn: Connection, rows: list[tuple[Any, ...]]) -> None:
-    largest = _ROWS_PER_ROUND_TRIP[-1]
-    for start in range(0, len(rows), largest):
-        part = rows[start : start + largest]
-        size = next(size for size in _ROWS_PER_ROUND_TRIP if size >= len(part))
-        part += [(None,) * _WIDTH] * (size - len(part))
-        await execute_rows(conn, _merge, part, width=_WIDTH, sizes=(size,))
+    for part in filled_up(rows, _ROWS_PER_ROUND_TRIP):
+        await execute_rows(conn, _merge, part, width=_WIDTH, sizes=(len(part),))
 
 
 def _row(addition: tuple[int, Figures]) -> tuple[Any, ...]:
