@@ -12,6 +12,7 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import trackai.sdk.run  # noqa: F401 - its modules keep the clock of their import: not that of a test
 from tests.conftest import execute_sql
 from trackai.errors import NotFoundError, PermissionDeniedError
 from trackai.ingest.attach import Attach, Attached, attach
