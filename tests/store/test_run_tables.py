@@ -16,6 +16,7 @@ from trackai.store.catalogue import (
     groups,
     projects,
     run_tables,
+    run_values,
     runs,
     tags,
     writers,
@@ -409,8 +410,8 @@ async def test_columns(db: Database) -> None:
 async def test_the_columns_of_a_project(db: Database) -> None:
     async with db.write() as conn:
         await _fill(conn)
-        main = await run_tables.list_columns(conn, 1)
-        side = await run_tables.list_columns(conn, 2)
+        main = await run_values.list_columns(conn, 1)
+        side = await run_values.list_columns(conn, 2)
     assert {(column.key, column.runs) for column in main.config} == {
         ("amp", 3),
         ("layers", 1),
@@ -455,7 +456,7 @@ async def test_fields_that_no_run_has(db: Database) -> None:
     async with db.write() as conn:
         await _fill(conn)
         fields = [parse_field(text) for text in ("env.gpu", "env.lr", "config.gpu", "config.lr")]
-        missing = await run_tables.missing_fields(conn, fields)
+        missing = await run_values.missing_fields(conn, fields)
     assert missing == [parse_field("env.lr"), parse_field("config.gpu")]
 
 

@@ -71,7 +71,7 @@ def runs(
     """
     from trackai.filters.parser import parse_field, parse_fields, parse_filter
     from trackai.filters.tree import field_text, fields_of
-    from trackai.store.catalogue import projects, run_tables
+    from trackai.store.catalogue import projects, run_tables, run_values
 
     tree = None if condition is None else parse_filter(condition)
     sort_by = parse_field(sort, name="sort")
@@ -81,7 +81,7 @@ def runs(
 
     async def work(database: Store) -> tuple[RunPage, list[Field]]:
         async with database.snapshot() as conn:
-            missing = await run_tables.missing_fields(conn, used)
+            missing = await run_values.missing_fields(conn, used)
             project_id = None if project is None else (await projects.find(conn, project)).id
             page = await run_tables.list_page(
                 conn,

@@ -22,6 +22,7 @@ from trackai.store.catalogue import (
     files,
     projects,
     run_tables,
+    run_values,
     runs,
     slugs,
     tags,
@@ -125,7 +126,7 @@ class LocalSource:
         )
 
     def values(self, run_ids: Sequence[int]) -> list[RunValues]:
-        return self._read(lambda conn: run_tables.values(conn, run_ids))
+        return self._read(lambda conn: run_values.values(conn, run_ids))
 
     def run(self, run_id: int) -> Run:
         return self._read(lambda conn: runs.get(conn, run_id))
@@ -216,7 +217,7 @@ class LocalSource:
             shutil.copyfileobj(source, copy)
 
     def columns(self, project_id: int) -> ProjectColumns:
-        return self._read(lambda conn: run_tables.list_columns(conn, project_id))
+        return self._read(lambda conn: run_values.list_columns(conn, project_id))
 
     def log(
         self, run_id: int, path: str, search: str | None = None, *, limit: int, offset: int = 0

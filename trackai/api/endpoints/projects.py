@@ -26,7 +26,7 @@ from trackai.api.responses import JSONResponse, next_cursor, respond
 from trackai.errors import InvalidInputError
 from trackai.filters.parser import parse_fields, parse_filter
 from trackai.ingest import deliveries
-from trackai.store.catalogue import groups, projects, run_tables
+from trackai.store.catalogue import groups, projects, run_tables, run_values
 from trackai.store.upkeep import deletion
 from trackai.structs.records import Freed
 from trackai.values import cursors
@@ -122,7 +122,7 @@ async def list_columns(request: Request) -> Response:
 
     async def read(conn: Connection) -> ProjectColumns:
         await projects.get(conn, project_id)
-        return await run_tables.list_columns(conn, project_id)
+        return await run_values.list_columns(conn, project_id)
 
     return await respond(request, read)
 

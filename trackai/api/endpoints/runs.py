@@ -39,6 +39,7 @@ from trackai.store.catalogue import (
     groups,
     projects,
     run_tables,
+    run_values,
     runs,
     slugs,
     tags,
@@ -211,7 +212,7 @@ async def group_runs(request: Request) -> Response:
 async def get_values(request: Request) -> Response:
     """Get the configurations and last values of several runs; unknown ids are left out."""
     query = await parse_body(request, ValuesQuery)
-    return await respond(request, lambda conn: run_tables.values(conn, query.run_ids))
+    return await respond(request, lambda conn: run_values.values(conn, query.run_ids))
 
 
 async def get_run(request: Request) -> Response:

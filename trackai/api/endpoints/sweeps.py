@@ -12,7 +12,7 @@ from trackai.api.requests import Limit, database, parse_query, path_id
 from trackai.api.responses import JSONResponse, respond
 from trackai.errors import InvalidInputError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
-from trackai.store.catalogue import projects, run_tables, samples
+from trackai.store.catalogue import projects, run_tables, run_values, samples
 from trackai.structs.records import RunColumns
 from trackai.sweeps import importance
 
@@ -59,11 +59,11 @@ async def list_values(request: Request) -> Response:
         await projects.get(conn, project_id)
         matching = await run_tables.list_ids(conn, where)
         ids = matching[::-1][: min(query.limit, MAX_VALUES // max(1, len(fields)))]
-        heads = await run_tables.read_columns(
+        heads = await run_values.read_columns(
             conn, ids, parse_fields("run_id,name,state", name="columns")
         )
         names = [name or slug for name, slug in zip(heads["name"], heads["run_id"], strict=True)]
-        values = await run_tables.read_columns(conn, ids, fields)
+        values = await run_values.read_columns(conn, ids, fields)
         return RunColumns(len(matching), ids, names, heads["state"], values)
 
     return await respond(request, read)

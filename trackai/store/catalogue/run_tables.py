@@ -7,37 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from trackai.filters.tree import (
-    TIMES,
-    Attribute,
-    Comparison,
-    Config,
-    Fact,
-    Field,
-    Filter,
-    Metric,
-    Named,
-    field_text,
-    fields_of,
-)
-from trackai.store.catalogue import bare_names, filter_sql, run_cursors
+from trackai.filters.tree import Attribute, Comparison, Config, Field, Filter, fields_of
+from trackai.store.catalogue import bare_names, filter_sql, run_cursors, run_values
 from trackai.store.catalogue.runs import COLUMNS, run_from_row
 from trackai.store.engine.connection import Shared
-from trackai.store.engine.sql import LAST_VALUE, json_array
-from trackai.structs.records import (
-    ConfigColumn,
-    MetricColumn,
-    ProjectColumns,
-    RunPage,
-    RunRow,
-    RunValues,
-)
-from trackai.values.non_finite import json_value
-from trackai.values.times import utc
+from trackai.store.engine.sql import json_array
+from trackai.structs.records import RunPage, RunRow
 from trackai.values.types import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from trackai.store.catalogue.filter_sql import Condition
     from trackai.store.catalogue.run_cursors import Cursor, Order
@@ -95,12 +74,17 @@ async def list_page(
     Raises:
         InvalidInputError: the cursor is invalid, or from a page with another sort order.
     """
-    after = None if cursor is None else run_cursors.decode(cursor, sort_by, sort_order)
-    ids, total = await _ids(conn, where, sort_by, sort_order, after, limit, offset)
+    if cursor is None:
+        page = _Page(sort_by, sort_order, None, limit, offset)
+    else:
+        after = run_cursors.decode(cursor, sort_by, sort_order)
+        # The additional run tells whether there is a next page.
+        page = _Page(sort_by, sort_order, after, limit + 1)
+    ids, total = await _ids(conn, where, page)
     runs = await _rows(conn, [run_id for run_id, _ in ids])
     if columns:
         await _fill(conn, runs, columns)
-    if after is None:
+    if cursor is None:
         has_more = offset + len(ids) < total
     else:
         has_more = len(ids) > limit
@@ -165,7 +149,7 @@ async def conditions(conn: Connection, where: RunFilter) -> Condition:
             terms.append(f"runs.{column} = ?")
             values.append(value)
     if where.search:
-        sql, bound = _found(conn, where.search)
+        sql, bound = _contains(conn, where.search)
         terms.append(sql)
         values += bound
     matching = _where_kept(where)
@@ -187,10 +171,10 @@ async def conditions(conn: Connection, where: RunFilter) -> Condition:
     return " AND ".join(terms) or "TRUE", values
 
 
-def _found(conn: Connection, text: str) -> Condition:
+def _contains(conn: Connection, text: str) -> Condition:
     """The condition on runs whose slug or name contains a text, in any case."""
-    slug, slug_values = _contained(conn, "runs.slug", text.casefold())
-    name, name_values = _contained(conn, "runs.name", text.casefold())
+    slug, slug_values = _column_contains(conn, "runs.slug", text.casefold())
+    name, name_values = _column_contains(conn, "runs.name", text.casefold())
     return f"({slug} OR {name})", slug_values + name_values
 
 
@@ -198,7 +182,7 @@ def _found(conn: Connection, text: str) -> Condition:
 _MAX_LIKE = 10_000
 
 
-def _contained(conn: Connection, column: str, folded: str) -> Condition:
+def _column_contains(conn: Connection, column: str, folded: str) -> Condition:
     """The condition on a column that contains a text in any case.
 
     SQLite calls our `casefold` through Python, which takes ten times as long as its own LIKE. That
@@ -227,25 +211,44 @@ def _where_kept(where: RunFilter) -> list[str]:
     return ["runs.archived_at IS NULL", "runs.trashed_at IS NULL"]
 
 
-async def _ids(
-    conn: Connection,
-    where: RunFilter,
-    sort_by: Field,
-    sort_order: Order,
-    after: Cursor | None,
-    limit: int,
-    offset: int,
-) -> tuple[list[tuple[int, Any]], int]:
-    """Row ids and sort keys of a page, and the number of matching runs.
+class _Page(NamedTuple):
+    """A page of sorted runs.
 
-    After a cursor the page has one run more, which tells whether there is a next page.
+    Attributes:
+        after: begin after this run; None to begin with the first.
+        offset: how many runs to skip.
     """
-    if after is not None:
-        limit, offset = limit + 1, 0
+
+    sort_by: Field
+    sort_order: Order
+    after: Cursor | None
+    limit: int
+    offset: int = 0
+
+    @property
+    def direction(self) -> str:
+        return _DIRECTIONS[self.sort_order]
+
+    def beyond(self, key: str, run_id: str) -> Condition:
+        """The condition on runs after the cursor.
+
+        Args:
+            key, run_id: SQL of the sort key and the row id.
+        """
+        if self.after is None:
+            return "TRUE", []
+        return run_cursors.after(self.after, self.sort_by, key, run_id)
+
+
+async def _ids(
+    conn: Connection, where: RunFilter, page: _Page
+) -> tuple[list[tuple[int, Any]], int]:
+    """Row ids and sort keys of a page, and the number of matching runs."""
+    sort_by = page.sort_by
     where = await look_up(conn, where)  # once for all conditions that are made of it
     matching = await conditions(conn, where)
     if isinstance(sort_by, Attribute) and sort_by.name in filter_sql.NEVER_NULL:
-        rows = await _ids_in_order(conn, matching, sort_by, sort_order, after, limit, offset)
+        rows = await _ids_in_order(conn, matching, sort_by, page)
         return rows, await _count(conn, matching)
     source = _Source(matching)
     if not isinstance(conn, Shared):
@@ -253,10 +256,10 @@ async def _ids(
         compared = () if where.tree is None else fields_of(where.tree)
         # Conditions on other tables take long; sorting needs them once, for the number as well.
         if isinstance(sort_by, Config) and all(isinstance(each, Attribute) for each in compared):
-            rows = await _ids_with_key(conn, matching, sort_by, sort_order, after, limit, offset)
-            if len(rows) == limit:
+            rows = await _ids_with_key(conn, matching, sort_by, page)
+            if len(rows) == page.limit:
                 return rows, await _count(conn, matching)
-    return await _ids_by_sorting(conn, source, sort_by, sort_order, after, limit, offset)
+    return await _ids_by_sorting(conn, source, page)
 
 
 class _Source(NamedTuple):
@@ -295,19 +298,13 @@ async def _narrow_source(conn: Connection, where: RunFilter) -> _Source | None:
 
 
 async def _ids_with_key(
-    conn: Connection,
-    matching: Condition,
-    sort_by: Config,
-    sort_order: Order,
-    after: Cursor | None,
-    limit: int,
-    offset: int,
+    conn: Connection, matching: Condition, sort_by: Config, page: _Page
 ) -> list[tuple[int, Any]]:
     """Read a page of the runs that have a key, without looking it up run by run."""
     conditions, values = matching
-    direction = _DIRECTIONS[sort_order]
+    direction = page.direction
     key = filter_sql.KEYED
-    beyond, beyond_values = _beyond(after, sort_by, key, "runs.id")
+    beyond, beyond_values = page.beyond(key, "runs.id")
     rows = await conn.execute_fetchall(
         f"""
         SELECT runs.id, {key} AS sorted
@@ -316,25 +313,19 @@ async def _ids_with_key(
         ORDER BY sorted {direction}, runs.id {direction}
         LIMIT ? OFFSET ?
         """,
-        (sort_by.key, *values, *beyond_values, limit, offset),
+        (sort_by.key, *values, *beyond_values, page.limit, page.offset),
     )
     return [(run_id, key) for run_id, key in rows]
 
 
 async def _ids_in_order(
-    conn: Connection,
-    matching: Condition,
-    sort_by: Attribute,
-    sort_order: Order,
-    after: Cursor | None,
-    limit: int,
-    offset: int,
+    conn: Connection, matching: Condition, sort_by: Attribute, page: _Page
 ) -> list[tuple[int, Any]]:
     """Read a page in an order that an index may have, without reading all matching runs."""
     conditions, values = matching
-    direction = _DIRECTIONS[sort_order]
+    direction = page.direction
     key = filter_sql.sort_key(conn, sort_by).sql
-    beyond, beyond_values = _beyond(after, sort_by, key, "runs.id")
+    beyond, beyond_values = page.beyond(key, "runs.id")
     rows = await conn.execute_fetchall(
         f"""
         SELECT runs.id, {key} AS key
@@ -343,29 +334,24 @@ async def _ids_in_order(
         ORDER BY {key} {direction}, runs.id {direction}
         LIMIT ? OFFSET ?
         """,
-        (*values, *beyond_values, limit, offset),
+        (*values, *beyond_values, page.limit, page.offset),
     )
     return [(run_id, key) for run_id, key in rows]
 
 
 async def _ids_by_sorting(
-    conn: Connection,
-    source: _Source,
-    sort_by: Field,
-    sort_order: Order,
-    after: Cursor | None,
-    limit: int,
-    offset: int,
+    conn: Connection, source: _Source, page: _Page
 ) -> tuple[list[tuple[int, Any]], int]:
     """Read a page by sorting all matching runs; also returns their number."""
     conditions, values = source.condition
-    direction = _DIRECTIONS[sort_order]
+    direction = page.direction
+    sort_by = page.sort_by
     key = filter_sql.sort_key(conn, sort_by)
     if source.comparison is not None and source.comparison.field == sort_by:
         key = filter_sql.Key(filter_sql.KEYED, [])
     elif isinstance(sort_by, Config) and not isinstance(conn, Shared):
         key = filter_sql.indexed_key(sort_by)
-    beyond, beyond_values = _beyond(after, sort_by, "key", "id")
+    beyond, beyond_values = page.beyond("key", "id")
     rows = list(
         await conn.execute_fetchall(
             f"""
@@ -380,16 +366,12 @@ async def _ids_by_sorting(
             ORDER BY key {direction} NULLS LAST, id {direction}
             LIMIT ? OFFSET ?
             """,
-            (*key.values, *values, *beyond_values, limit, offset),
+            (*key.values, *values, *beyond_values, page.limit, page.offset),
         )
     )
     if not rows:
         return [], await _count(conn, source.condition, source.tables)
     return [(run_id, key) for run_id, key, _ in rows], int(rows[0][2])
-
-
-def _beyond(cursor: Cursor | None, sort_by: Field, key: str, run_id: str) -> Condition:
-    return ("TRUE", []) if cursor is None else run_cursors.after(cursor, sort_by, key, run_id)
 
 
 async def _count(conn: Connection, matching: Condition, tables: str = "runs") -> int:
@@ -411,209 +393,9 @@ async def _fill(conn: Connection, runs: Sequence[RunRow], columns: Mapping[str, 
     """Set the `values` of runs; null for a run that lacks the field."""
     tags = Attribute("tag")
     read = {name: field for name, field in columns.items() if field != tags}
-    values = await read_columns(conn, [run.id for run in runs], read)
+    values = await run_values.read_columns(conn, [run.id for run in runs], read)
     for place, run in enumerate(runs):
         run.values = {
             name: run.tags if field == tags else values[name][place]
             for name, field in columns.items()
         }
-
-
-async def _keyed_values(
-    conn: Connection, ids: str, fields: Sequence[Config | Fact]
-) -> dict[tuple[int, Config | Fact], Any]:
-    values: dict[tuple[int, Config | Fact], Any] = {}
-    for kind in {type(field) for field in fields}:
-        of_kind = {field.key: field for field in fields if type(field) is kind}
-        rows = await conn.execute_fetchall(
-            f"""
-            SELECT run_id, key, value FROM {filter_sql.table(next(iter(of_kind.values())))}
-            WHERE run_id IN (SELECT value FROM json_each(?))
-              AND key IN (SELECT value FROM json_each(?))
-            """,
-            (ids, json_array(of_kind)),
-        )
-        for run_id, key, value in rows:
-            values[run_id, of_kind[key]] = msgspec.json.decode(value)
-    return values
-
-
-async def _metric_values(
-    conn: Connection, ids: str, fields: Sequence[Metric]
-) -> dict[tuple[int, Metric], Any]:
-    figures = sorted({field.figure for field in fields})
-    if not figures:
-        return {}
-    rows = await conn.execute_fetchall(
-        f"""
-        SELECT run_id, path, kind, points,
-               {", ".join(filter_sql.FIGURES[figure] for figure in figures)}
-        FROM series
-        WHERE run_id IN (SELECT value FROM json_each(?))
-          AND path IN (SELECT value FROM json_each(?))
-        ORDER BY axis DESC
-        """,
-        (ids, json_array({field.path for field in fields})),
-    )
-    by_metric: dict[tuple[int, Metric], Any] = {}
-    for run_id, path, kind, points, *values in rows:
-        for figure, value in zip(figures, values, strict=True):
-            missing = value is None and (figure != "last" or not points)
-            if not missing:
-                value = json_value(value, kind if figure == "last" else "number")
-            by_metric[run_id, Metric(path, figure)] = None if missing else value
-    return by_metric
-
-
-async def _attribute_values(
-    conn: Connection, ids: str, names: Iterable[str]
-) -> dict[tuple[int, str], Any]:
-    names = sorted(names)
-    if not names:
-        return {}
-    rows = await conn.execute_fetchall(
-        f"""
-        SELECT runs.id, {", ".join(filter_sql.ATTRIBUTES[name] for name in names)}
-        FROM runs
-        WHERE runs.id IN (SELECT value FROM json_each(?))
-        """,
-        (ids,),
-    )
-    return {
-        (run_id, name): utc(value) if name in TIMES and value is not None else value
-        for run_id, *values in rows
-        for name, value in zip(names, values, strict=True)
-    }
-
-
-async def read_columns(
-    conn: Connection, run_ids: Sequence[int], fields: Mapping[str, Field]
-) -> dict[str, list[Any]]:
-    """The values of each field, by its name in `fields`, one for each run; None without it."""
-    ids = json_array(run_ids)
-    keyed = await _keyed_values(
-        conn, ids, [field for field in fields.values() if isinstance(field, Config | Fact)]
-    )
-    metrics = await _metric_values(
-        conn, ids, [field for field in fields.values() if isinstance(field, Metric)]
-    )
-    attributes = await _attribute_values(
-        conn, ids, {field.name for field in fields.values() if isinstance(field, Attribute)}
-    )
-    columns: dict[str, list[Any]] = {}
-    for name, field in fields.items():
-        match field:
-            case Config() | Fact():
-                columns[name] = [keyed.get((run_id, field)) for run_id in run_ids]
-            case Metric():
-                columns[name] = [metrics.get((run_id, field)) for run_id in run_ids]
-            case Attribute():
-                columns[name] = [attributes.get((run_id, field.name)) for run_id in run_ids]
-    return columns
-
-
-async def parameter_keys(conn: Connection, run_ids: Sequence[int]) -> list[str]:
-    """The configuration keys of runs, sorted."""
-    rows = await conn.execute_fetchall(
-        """
-        SELECT DISTINCT key FROM configs
-        WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY key
-        """,
-        (json_array(run_ids),),
-    )
-    return [key for (key,) in rows]
-
-
-async def values(conn: Connection, run_ids: Sequence[int]) -> list[RunValues]:
-    """The configurations and last values of runs; unknown ids are left out."""
-    ids = json_array(run_ids)
-    rows = await conn.execute_fetchall(
-        "SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", (ids,)
-    )
-    runs = {run_id: RunValues(run_id, {}, {}, {}) for (run_id,) in rows}
-    rows = await conn.execute_fetchall(
-        """
-        SELECT run_id, key, value FROM configs
-        WHERE run_id IN (SELECT value FROM json_each(?))
-        ORDER BY run_id, key
-        """,
-        (ids,),
-    )
-    for run_id, key, value in rows:
-        runs[run_id].config[key] = msgspec.json.decode(value)
-    rows = await conn.execute_fetchall(
-        f"""
-        SELECT run_id, path, kind, {LAST_VALUE} FROM series
-        WHERE run_id IN (SELECT value FROM json_each(?)) AND points > 0 AND kind != 'histogram'
-        ORDER BY run_id, path, axis DESC
-        """,
-        (ids,),
-    )
-    for run_id, path, kind, value in rows:
-        by_path: dict[str, Any] = runs[run_id].texts if kind == "text" else runs[run_id].metrics
-        by_path[path] = json_value(value, kind)
-    return list(runs.values())
-
-
-async def missing_fields(conn: Connection, fields: Iterable[Field | Named]) -> list[Field]:
-    """The fields that are configuration keys, facts or metrics which no run has."""
-    missing: list[Field] = []
-    for field in dict.fromkeys(fields):
-        match field:
-            case Config(key) | Fact(key):
-                table, column, name = filter_sql.table(field), "key", key
-            case Metric(path):
-                table, column, name = "series", "path", path
-            case _:
-                continue
-        rows = await conn.execute_fetchall(
-            f"SELECT 1 FROM {table} WHERE {column} = ? LIMIT 1", (name,)
-        )
-        if not list(rows):
-            missing.append(field)
-    return missing
-
-
-async def list_columns(conn: Connection, project_id: int) -> ProjectColumns:
-    """The configuration keys, facts and metrics of a project, each with its number of runs."""
-    [(has_others,)] = await conn.execute_fetchall(
-        "SELECT EXISTS (SELECT 1 FROM runs WHERE project_id != ?)", (project_id,)
-    )
-    # With a single project, the project of each of many rows need not be looked up.
-    in_project = "run_id IN (SELECT id FROM runs WHERE project_id = ?)"
-    if not has_others:
-        in_project = "?/*pg: ::bigint */ IS NOT NULL"
-    configs = await conn.execute_fetchall(
-        f"SELECT key, COUNT(*) FROM configs WHERE {in_project} GROUP BY key ORDER BY key",
-        (project_id,),
-    )
-    facts = await conn.execute_fetchall(
-        f"""
-        SELECT key, COUNT(DISTINCT run_id) FROM environment WHERE {in_project}
-        GROUP BY key ORDER BY key
-        """,
-        (project_id,),
-    )
-    metrics = await conn.execute_fetchall(
-        f"""
-        SELECT path, COUNT(DISTINCT run_id), min(kind), max(kind)
-        FROM series
-        WHERE {in_project}
-        GROUP BY path
-        ORDER BY path
-        """,
-        (project_id,),
-    )
-    return ProjectColumns(
-        config=[ConfigColumn(key, field_text(Config(key)), runs) for key, runs in configs],
-        metrics=[
-            MetricColumn(
-                path,
-                field_text(Metric(path)).removesuffix(".last"),
-                runs,
-                low if low == high else "number",
-            )
-            for path, runs, low, high in metrics
-        ],
-        environment=[ConfigColumn(key, field_text(Fact(key)), runs) for key, runs in facts],
-    )

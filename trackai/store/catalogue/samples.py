@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trackai.errors import InvalidInputError
 from trackai.filters.tree import Config, field_text
-from trackai.store.catalogue import run_tables
+from trackai.store.catalogue import run_tables, run_values
 from trackai.sweeps.importance import Sample
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ async def read(
     fields = await _configuration(conn, ids) if parameters is None else parameters
     fields = {name: field for name, field in fields.items() if field != target}
     sampled = evenly(ids, min(MAX_RUNS, MAX_VALUES // max(1, len(fields))))
-    [values] = (await run_tables.read_columns(conn, sampled, {"": target})).values()
-    return Sample(len(ids), values, await run_tables.read_columns(conn, sampled, fields))
+    [values] = (await run_values.read_columns(conn, sampled, {"": target})).values()
+    return Sample(len(ids), values, await run_values.read_columns(conn, sampled, fields))
 
 
 def evenly(ids: Sequence[int], count: int) -> Sequence[int]:
@@ -51,7 +51,7 @@ def evenly(ids: Sequence[int], count: int) -> Sequence[int]:
 
 
 async def _configuration(conn: Connection, run_ids: Sequence[int]) -> dict[str, Field]:
-    keys = await run_tables.parameter_keys(conn, run_ids)
+    keys = await run_values.parameter_keys(conn, run_ids)
     if len(keys) > MAX_PARAMETERS:
         raise InvalidInputError(
             "parameters",
