@@ -7,13 +7,15 @@ row ids, under the same key. `trackai.store.engine.sql.VALUE` reads both.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from trackai.store.engine.connection import Connection
     from trackai.values.types import Step, Value
+
+T = TypeVar("T")
 
 # Texts of more characters are large. No row with a shorter text in ASCII exceeds a quarter of a
 # page; other texts exceed it by a page at most.
@@ -28,6 +30,11 @@ LargeValue = tuple[int, "Step", int, int, "Value"]
 def is_large(value: object) -> bool:
     """Whether a value is stored apart from its point."""
     return type(value) is str and len(value) > LONGEST
+
+
+def with_marker(value: T) -> T | bytes:
+    """The marker in place of a large value; other values as they are."""
+    return MARKER if is_large(value) else value
 
 
 def marked(values: list[Value]) -> tuple[Sequence[Value | bytes], list[int]]:

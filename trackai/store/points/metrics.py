@@ -19,7 +19,7 @@ from trackai.store.points import (
 )
 from trackai.store.points.figures import Figures, Order, order_of, summarize
 from trackai.store.points.queries import Batch, Columns, NewPoints
-from trackai.store.points.rows import joined
+from trackai.store.points.row_inserts import joined
 from trackai.store.points.storage import points_of
 from trackai.values.logger import logger
 from trackai.values.types import INT64, Step

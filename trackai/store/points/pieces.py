@@ -8,36 +8,42 @@ The columns `first_step` and `last_step` are floats, rounded so that all steps a
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from trackai.downsampling import buckets, thinning
-from trackai.downsampling.buckets import Bucket
-from trackai.store.points import large_values, piece_scan
-from trackai.store.points.figures import summarize
+from trackai.downsampling import buckets
+from trackai.store.points import piece_scan
 from trackai.store.points.piece import rounded_down
+from trackai.store.points.piece_buckets import compute, find_first, read_each
 from trackai.store.points.piece_inserts import insert, insert_new, note_own_steps
 from trackai.store.points.piece_scan import ALL, Scan, Window, Writers, chunks, cuts_of
-from trackai.values.non_finite import python_value
+from trackai.store.points.piece_transfer import (
+    count_imported,
+    dump,
+    find_rewinds,
+    keys_of_writer,
+    read_imported,
+    values_of_writer,
+    wrong_figures,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
-    from trackai.downsampling.buckets import Range
     from trackai.store.engine.connection import Connection
     from trackai.store.points.figures import Figures
     from trackai.store.points.lineage import Segment
-    from trackai.store.points.piece_scan import Columns, Cuts
-    from trackai.store.points.queries import Attempt, Batch, Position, Selection, Target
+    from trackai.store.points.piece_scan import Cuts
+    from trackai.store.points.queries import Attempt, Batch, Position
     from trackai.store.points.series import Series
     from trackai.structs.points import CurveRow, PointRow
-    from trackai.values.types import Axis, Step, StoredValue
+    from trackai.values.types import Step, StoredValue
 
 __all__ = [
-    "TABLES", "compute", "count_imported", "count_until", "count_up_to", "delete_imported", "dump",
-    "find_first", "find_pauses", "find_rewinds", "first_steps", "insert", "insert_new",
+    "TABLES", "compute", "copy", "count_imported", "count_until", "count_up_to", "delete_imported",
+    "dump", "find_first", "find_pauses", "find_rewinds", "first_steps", "insert", "insert_new",
     "keys_of_writer", "last_points", "last_time", "note_own_steps", "pages", "range_before", "read",
     "read_batches", "read_columns", "read_each", "read_imported", "read_many", "search", "spread",
     "step_after", "steps_at", "values_of_writer", "with_last_values", "wrong_figures",
@@ -83,8 +89,8 @@ async def read(
     if offset > _LONG_OFFSET and after is None and writers == ALL and not cuts:
         windows, offset = await _skip(conn, windows, offset)
     rows: list[PointRow] = []
-    wanted = math.inf if limit < 0 else offset + limit
-    async for columns in chunks(conn, Scan(windows, writers, cuts), points=wanted):
+    end = math.inf if limit < 0 else offset + limit
+    async for columns in chunks(conn, Scan(windows, writers, cuts), points=end):
         steps, timestamps, values = columns.steps, columns.timestamps, columns.values
         start = 0
         if after is not None:
@@ -93,7 +99,7 @@ async def read(
                 start -= 1
             after = None if start < len(steps) else after
         rows += list(zip(steps, timestamps, values, strict=True))[start:]
-        if len(rows) >= wanted:
+        if len(rows) >= end:
             break
     return rows[offset:] if limit < 0 else rows[offset : offset + limit]
 
@@ -196,20 +202,20 @@ async def steps_at(
         window = Window(series.id, low, high, writer_id)
         by_writer.setdefault(writer_id, []).append((begin, window))
     # Of each writer, the piece that a time is in or behind.
-    wanted: dict[Window, list[int]] = {}
+    indexes: dict[Window, list[int]] = {}
     for windows in by_writer.values():
         begins = [begin for begin, _ in windows]
         for index, time in enumerate(times):
             before = bisect_right(begins, time)
             if before:
-                wanted.setdefault(windows[before - 1][1], []).append(index)
-    found: list[tuple[int, Step] | None] = [None] * len(times)
-    async for window, columns in piece_scan.each(conn, Scan(list(wanted), ALL, values=False)):
-        for index in wanted[window]:
+                indexes.setdefault(windows[before - 1][1], []).append(index)
+    latest: list[tuple[int, Step] | None] = [None] * len(times)
+    async for window, columns in piece_scan.each(conn, Scan(list(indexes), ALL, values=False)):
+        for index in indexes[window]:
             at = bisect_right(columns.timestamps, times[index]) - 1
             place = (columns.timestamps[at], columns.steps[at]) if at >= 0 else None
-            found[index] = max(filter(None, (found[index], place)), default=None)
-    return [None if place is None else place[1] for place in found]
+            latest[index] = max(filter(None, (latest[index], place)), default=None)
+    return [None if place is None else place[1] for place in latest]
 
 
 async def count_until(conn: Connection, series: Series, until: Step) -> int:
@@ -237,119 +243,6 @@ async def count_up_to(conn: Connection, series_id: int, low: Step, high: Step, l
         if total >= limit:
             return limit
     return total
-
-
-async def compute(
-    conn: Connection,
-    selections: Sequence[Selection],
-    *,
-    resumed: int,
-    plain: bool,
-    times: bool,
-) -> dict[int, dict[int, Bucket]]:
-    computed: dict[int, dict[int, Bucket]] = {}
-    async for selection, columns in _each_selection(conn, selections, resumed):
-        by_number = computed.setdefault(selection.series_id, {})
-        for number, bucket in _bucketed(selection.level, columns, plain, times):
-            present = by_number.get(number)
-            by_number[number] = bucket if present is None else buckets.merge(present, bucket)
-    return computed
-
-
-async def _each_selection(
-    conn: Connection, selections: Sequence[Selection], resumed: int
-) -> AsyncIterator[tuple[Selection, Columns]]:
-    ids = {selection.series_id for selection in selections}
-    cuts = await cuts_of(conn, ids if resumed else ())
-    windows = [Window(series_id, low, high) for series_id, _, low, high in selections]
-    of = dict(zip(windows, selections, strict=True))
-    async for window, columns in piece_scan.each(conn, Scan(windows, ALL, cuts)):
-        yield of[window], columns
-
-
-def _bucketed(level: int, columns: Columns, plain: bool, times: bool) -> list[tuple[int, Bucket]]:
-    steps, values = columns.steps, columns.values
-    timestamps = columns.timestamps if times else None
-    if plain:
-        thinned = thinning.thin(level, steps, values, timestamps)
-        # A sum of integers may be larger than any that a rollup can hold.
-        thinned = thinned._replace(sum=list(map(float, thinned.sum)))
-        numbers = [buckets.bucket_of(step, level) for step in thinned.first_step]
-        return list(zip(numbers, thinned.buckets(), strict=True))
-    items: list[tuple[int, Bucket]] = []
-    start, count = 0, len(steps)
-    while start < count:
-        number = buckets.bucket_of(steps[start], level)
-        stop = bisect_right(steps, buckets.end(number, level), start + 1)
-        part = slice(start, stop)
-        items.append((number, _bucket(steps[part], values[part], timestamps and timestamps[part])))
-        start = stop
-    return items
-
-
-def _bucket(
-    steps: Sequence[Step], values: Sequence[StoredValue], timestamps: Sequence[int] | None
-) -> Bucket:
-    numbers = [value for value in values if isinstance(value, float | int)]
-    finite = [value for value in numbers if math.isfinite(value)]
-    try:
-        total = float(sum(finite))
-    except OverflowError:
-        total = float(sum(map(float, finite)))
-    return Bucket(
-        len(values),
-        len(finite),
-        values.count(None),
-        len(numbers) - len(finite),
-        min(finite, default=None),
-        max(finite, default=None),
-        total,
-        steps[0],
-        steps[bisect_left(steps, steps[-1])],  # of 10 and 10.0, the first, as in SQLite
-        min(timestamps) if timestamps else 0,
-        max(timestamps) if timestamps else 0,
-        _marked(values[0]),
-        _marked(values[-1]),
-    )
-
-
-def _marked(value: StoredValue) -> StoredValue | bytes:
-    return large_values.MARKER if large_values.is_large(value) else value
-
-
-async def read_each(
-    conn: Connection,
-    selections: Sequence[Selection],
-    use: Callable[[Selection, list[Step], list[Any], list[int] | None], None],
-    *,
-    resumed: int,
-    times: bool,
-) -> None:
-    whole: dict[Selection, Columns] = {}
-    async for selection, columns in _each_selection(conn, selections, resumed):
-        if selection in whole:
-            whole[selection].add(columns)
-        else:
-            whole[selection] = columns
-    for selection, columns in whole.items():
-        use(selection, columns.steps, columns.values, columns.timestamps if times else None)
-
-
-async def find_first(
-    conn: Connection, series: Series, steps: Range, kind: Target, extreme: Step | None
-) -> PointRow | None:
-    scan = Scan([Window(series.id, *steps)], ALL, await _cuts(conn, [series]))
-    async for columns in chunks(conn, scan):
-        for index, value in enumerate(columns.values):
-            if kind == "nan":
-                is_found = value is None
-            elif kind == "inf":
-                is_found = isinstance(value, float) and math.isinf(value)
-            else:
-                is_found = not isinstance(value, str) and value == extreme
-            if is_found:
-                return columns.steps[index], columns.timestamps[index], value
-    return None
 
 
 async def search(
@@ -520,91 +413,6 @@ async def with_last_values(
     return await piece_scan.with_last_values(conn, additions)
 
 
-async def dump(
-    conn: Connection, series_id: int
-) -> AsyncIterator[list[tuple[Step, int, StoredValue, int, Step | None]]]:
-    scan = Scan([Window(series_id, -math.inf, math.inf)], ALL)
-    async for columns in chunks(conn, scan):
-        yield list(columns.rows())
-
-
-async def find_rewinds(conn: Connection, series_id: int) -> list[tuple[int, Step]]:
-    rows = await conn.execute_fetchall(
-        """
-        SELECT min(writers.id), attempts.attempt, attempts.first_step
-        FROM attempts
-        JOIN series ON series.id = attempts.series_id
-        JOIN writers ON writers.run_id = series.run_id AND writers.attempt = attempts.attempt
-        WHERE attempts.series_id = ?
-        GROUP BY attempts.attempt, attempts.first_step
-        ORDER BY attempts.attempt
-        """,
-        (series_id,),
-    )
-    rewinds = []
-    for writer_id, attempt, step in rows:
-        window = Window(series_id, step, step)
-        scan = Scan([window], Writers("writers.attempt = ?", attempt), values=False)
-        if not [columns async for columns in chunks(conn, scan)]:
-            rewinds.append((writer_id, step))
-    return rewinds
-
-
-async def _of_name(
-    conn: Connection, name: tuple[int, str, Axis], writers: Writers, low: Step, high: Step
-) -> AsyncIterator[Columns]:
-    rows = await conn.execute_fetchall(
-        "SELECT id FROM series WHERE run_id = ? AND path = ? AND axis = ?", name
-    )
-    for (series_id,) in rows:
-        async for columns in chunks(conn, Scan([Window(series_id, low, high)], writers)):
-            yield columns
-
-
-async def keys_of_writer(
-    conn: Connection, name: tuple[int, str, Axis], writer_id: int, low: Step, high: Step
-) -> set[tuple[Step, int]]:
-    keys: set[tuple[Step, int]] = set()
-    async for columns in _of_name(conn, name, Writers("writers.id = ?", writer_id), low, high):
-        keys.update(zip(columns.steps, columns.timestamps, strict=True))
-    return keys
-
-
-async def values_of_writer(
-    conn: Connection, name: tuple[int, str, Axis], writer_id: int, low: Step, high: Step
-) -> set[tuple[Step, StoredValue | bytes]]:
-    values: set[tuple[Step, StoredValue | bytes]] = set()
-    async for columns in _of_name(conn, name, Writers("writers.id = ?", writer_id), low, high):
-        values.update(zip(columns.steps, map(_marked, columns.values), strict=True))
-    return values
-
-
-async def count_imported(
-    conn: Connection, name: tuple[int, str, Axis], import_id: int, low: Step, high: Step
-) -> dict[tuple[Step, int], int]:
-    counts: Counter[tuple[Step, int]] = Counter()
-    writers = Writers("writers.import_id = ?", import_id)
-    async for columns in _of_name(conn, name, writers, low, high):
-        counts.update(zip(columns.steps, columns.timestamps, strict=True))
-    return counts
-
-
-async def read_imported(
-    conn: Connection, run_id: int, import_id: int
-) -> AsyncIterator[list[tuple[Any, ...]]]:
-    many = await conn.execute_fetchall(
-        "SELECT id, path, kind, axis FROM series WHERE run_id = ? ORDER BY id", (run_id,)
-    )
-    for series_id, path, kind, axis in many:
-        windows = [Window(series_id, -math.inf, math.inf)]
-        scan = Scan(windows, Writers("writers.import_id = ?", import_id))
-        async for columns in chunks(conn, scan):
-            yield [
-                (path, kind, step if axis == "step" else own_step, time, value)
-                for step, time, value, _, own_step in columns.rows()
-            ]
-
-
 async def delete_imported(conn: Connection, run_id: int) -> None:
     await conn.execute(
         """
@@ -614,48 +422,3 @@ async def delete_imported(conn: Connection, run_id: int) -> None:
         """,
         (run_id,),
     )
-
-
-async def wrong_figures(conn: Connection) -> list[int]:
-    rows = await conn.execute_fetchall(
-        """
-        SELECT series.id, kind, points, nan_points, finite_points, sum, first_step, last_step,
-               min_value, max_value, last_value, coalesce(resumed.series_id, 0)
-        FROM series
-        LEFT JOIN (SELECT DISTINCT series_id FROM attempts) AS resumed
-               ON resumed.series_id = series.id
-        ORDER BY series.id
-        """
-    )
-    wrong = []
-    for series_id, kind, *stored, resumed in rows:
-        cuts = await cuts_of(conn, [series_id] if resumed else ())
-        whole = piece_scan.Columns([], [], [], [], None)
-        windows = [Window(series_id, -math.inf, math.inf)]
-        async for columns in chunks(conn, Scan(windows, ALL, cuts)):
-            whole.add(columns)
-        if not _agree(stored, whole, kind):
-            wrong.append(series_id)
-    return wrong
-
-
-def _agree(stored: Sequence[Any], columns: Columns, kind: Any) -> bool:
-    points, nan_points, finite_points, total, *rest = stored
-    if not columns.steps:
-        return not points and rest == [None] * 5
-    values = [python_value(value, kind) for value in columns.values]
-    figures = summarize(columns.steps, columns.timestamps, values)
-    counts = figures.points, figures.nan_points, figures.finite_points
-    if (points, nan_points, finite_points) != counts:
-        return False
-    finite = [
-        abs(float(value))
-        for value in columns.values
-        if not isinstance(value, str) and value is not None and math.isfinite(value)
-    ]
-    if abs(total - figures.total) > 1e-9 * sum(finite):
-        return False
-    return rest == [
-        figures.first_step, figures.last_step, figures.min_value, figures.max_value,
-        columns.values[-1],
-    ]  # fmt: skip

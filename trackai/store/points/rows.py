@@ -8,44 +8,47 @@ from the clustered rows, and SQLite merges them without sorting.
 from __future__ import annotations
 
 import math
-import sqlite3
-from functools import lru_cache, partial
-from operator import itemgetter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from trackai.downsampling.buckets import Bucket
-from trackai.errors import ConflictError
 from trackai.store.engine import direct
-from trackai.store.engine.bulk import execute_columns, numbered, placeholders
 from trackai.store.engine.sql import VALUE, json_array
-from trackai.store.points import duplicates, images, large_values, time_search
-from trackai.store.points.queries import FARTHEST, bound
-from trackai.store.points.series import NOT_SUPERSEDED, visible
+from trackai.store.points import images, time_search
+from trackai.store.points.queries import bound
+from trackai.store.points.row_buckets import compute, find_first, read_each
+from trackai.store.points.row_inserts import insert, insert_new, note_own_steps
+from trackai.store.points.row_transfer import (
+    count_imported,
+    dump,
+    find_rewinds,
+    keys_of_writer,
+    read_imported,
+    values_of_writer,
+    wrong_figures,
+)
+from trackai.store.points.series import visible
 from trackai.values.types import Step
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
-    from trackai.downsampling.buckets import Range
     from trackai.store.engine.connection import Connection
     from trackai.store.points.figures import Figures
     from trackai.store.points.images import Copied
-    from trackai.store.points.large_values import LargeValue
     from trackai.store.points.lineage import Segment
-    from trackai.store.points.queries import (
-        Attempt,
-        Batch,
-        Columns,
-        NewPoints,
-        Position,
-        Selection,
-        Target,
-    )
+    from trackai.store.points.queries import Attempt, Batch, Position
     from trackai.store.points.series import Series
     from trackai.structs.points import CurveRow, PointRow
-    from trackai.values.types import Axis, StoredValue, Value
+    from trackai.values.types import StoredValue
 
-_ROWS_PER_STATEMENT = (1024, 256, 64, 16, 4, 1)
+__all__ = [
+    "TABLES", "compute", "copy", "count_imported", "count_until", "count_up_to", "delete_imported",
+    "dump", "find_first", "find_pauses", "find_rewinds", "first_steps", "insert", "insert_new",
+    "keys_of_writer", "last_points", "last_time", "note_own_steps", "pages", "range_before", "read",
+    "read_batches", "read_columns", "read_each", "read_imported", "read_many", "search", "spread",
+    "step_after", "steps_at", "values_of_writer", "with_last_values", "wrong_figures",
+]  # fmt: skip
+
 _PAGE = 20_000
 # The order of points wherever they are read.
 _ORDER = "step, timestamp, writer_id"
@@ -54,8 +57,6 @@ _VALUES = f"{VALUE} AS value"
 _OF_ATTEMPT = """
     (SELECT writers.attempt FROM writers WHERE writers.id = metrics.writer_id) = ?3
 """
-# A third faster than zip, which makes an iterator of each row.
-_STEP, _VALUE, _TIME = map(itemgetter, range(3))
 
 # The tables of points, with their primary keys after `series_id`, and the smallest number of rows
 # that one transaction deletes.
@@ -64,128 +65,6 @@ TABLES = {
     "large_values": ("step, timestamp, writer_id", 1),
     "system_steps": ("timestamp, writer_id", 200),
 }
-
-
-async def insert(conn: Connection, new: Sequence[NewPoints]) -> list[Columns] | None:
-    changes_before = conn.total_changes
-    large = await _insert_points(conn, _insert, new)
-    points = sum(len(column.steps) for item in new for _, column in item.columns)
-    has_taken_keys = conn.total_changes - changes_before < points
-    if large:
-        await large_values.insert(conn, large)
-    if not has_taken_keys:
-        return None
-    return [
-        [
-            (writer_id, await duplicates.move_apart(conn, item.series_id, writer_id, column))
-            for writer_id, column in item.columns
-        ]
-        for item in new
-    ]
-
-
-async def insert_new(conn: Connection, new: Sequence[NewPoints]) -> None:
-    try:
-        large = await _insert_points(conn, _insert_new, new)
-    except sqlite3.IntegrityError:
-        raise ConflictError("points: some of them are stored already") from None
-    if large:
-        await large_values.insert(conn, large)
-    await execute_columns(
-        conn,
-        _insert_steps,
-        [
-            (item.series_id, column.timestamps, writer_id, column.own_steps)
-            for item in new
-            for writer_id, column in item.columns
-            if column.own_steps is not None
-        ],
-        width=4,
-        sizes=_ROWS_PER_STATEMENT,
-    )
-
-
-async def note_own_steps(
-    conn: Connection, series_id: int, writer_id: int, steps: Sequence[tuple[int, Step]]
-) -> None:
-    await conn.executemany(
-        """
-        INSERT INTO system_steps (series_id, timestamp, writer_id, step) VALUES (?, ?, ?, ?)
-        ON CONFLICT DO NOTHING
-        """,
-        [(series_id, timestamp, writer_id, step) for timestamp, step in steps],
-    )
-
-
-async def _insert_points(
-    conn: Connection, statement: Callable[[int], str], new: Sequence[NewPoints]
-) -> list[LargeValue]:
-    """Store points; returns the large values, which are stored after them."""
-    blocks: list[tuple[Any, ...]] = []
-    large: list[LargeValue] = []
-    for series_id, _, columns, has_texts in new:
-        writer_ids: int | list[int] = columns[0][0]
-        if len(columns) > 1:
-            # One block, even if many clients sent a point each.
-            writer_ids = [writer_id for writer_id, column in columns for _ in column.steps]
-        block = (series_id, *joined(columns), writer_ids)
-        if has_texts:
-            block, large_of_block = _set_apart(block)
-            large += large_of_block
-        blocks.append(block)
-    await execute_columns(conn, statement, blocks, width=5, sizes=_ROWS_PER_STATEMENT)
-    return large
-
-
-def joined(columns: Columns) -> tuple[list[Step], list[int], list[Value]]:
-    """The steps, timestamps and values of several columns."""
-    if len(columns) == 1:
-        _, column = columns[0]
-        return column.steps, column.timestamps, column.values
-    return (
-        [step for _, column in columns for step in column.steps],
-        [time for _, column in columns for time in column.timestamps],
-        [value for _, column in columns for value in column.values],
-    )
-
-
-def _set_apart(block: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[LargeValue]]:
-    """Replace the large values of a block by markers."""
-    series_id, steps, times, values, writer_ids = block
-    marked, positions = large_values.marked(values)
-    if not positions:
-        return block, []
-    large = [
-        (
-            series_id, steps[at], times[at],
-            writer_ids if isinstance(writer_ids, int) else writer_ids[at],
-            values[at],
-        )
-        for at in positions
-    ]  # fmt: skip
-    return (series_id, steps, times, marked, writer_ids), large
-
-
-@lru_cache
-def _insert(rows: int) -> str:
-    return f"{_insert_new(rows)} ON CONFLICT DO NOTHING"
-
-
-@lru_cache
-def _insert_new(rows: int) -> str:
-    # A fifth faster than with a conflict clause.
-    return f"""
-        INSERT OR FAIL INTO metrics (series_id, step, timestamp, value, writer_id)
-        VALUES {placeholders(rows, 5)}
-    """
-
-
-@lru_cache
-def _insert_steps(rows: int) -> str:
-    return f"""
-        INSERT OR FAIL INTO system_steps (series_id, timestamp, writer_id, step)
-        VALUES {placeholders(rows, 4)}
-    """
 
 
 def _select(
@@ -405,135 +284,6 @@ async def count_up_to(conn: Connection, series_id: int, low: Step, high: Step, l
     return sum(number for (number,) in rows)
 
 
-async def compute(
-    conn: Connection,
-    selections: Sequence[Selection],
-    *,
-    resumed: int,
-    plain: bool,
-    times: bool,
-) -> dict[int, dict[int, Bucket]]:
-    computed: dict[int, dict[int, Bucket]] = {}
-    query, values = _computation(selections, resumed=resumed, plain=plain, times=times)
-    for series_id, number, *fields in await conn.execute_fetchall(query, values):
-        computed.setdefault(series_id, {})[number] = Bucket(*fields)
-    return computed
-
-
-# Scaling by a power of two is exact. The cast rounds towards zero; the subtraction makes it a
-# floor. SQLite shifts to the left by a negative number.
-_NUMBER = """
-    CASE typeof(step) WHEN 'integer' THEN step >> selected_level
-    ELSE CAST(step * scale AS INTEGER) - (step < CAST(step * scale AS INTEGER) * width) END
-"""
-_PLAIN_FIGURES = """
-    COUNT(*) AS finite_points, 0 AS nan_points, 0 AS infinite_points,
-    min(value) AS min_value, max(value) AS max_value, total(value) AS sum
-"""
-_FINITE = "CASE WHEN value BETWEEN ?1 AND ?2 THEN value END"
-_FIGURES = f"""
-    COUNT({_FINITE}) AS finite_points,
-    COUNT(*) - COUNT(value) AS nan_points,
-    COUNT(CASE WHEN typeof(value) = 'real' AND value NOT BETWEEN ?1 AND ?2 THEN 1 END)
-        AS infinite_points,
-    min({_FINITE}) AS min_value, max({_FINITE}) AS max_value, total({_FINITE}) AS sum
-"""
-
-
-def _computation(
-    selections: Sequence[Selection], *, resumed: int, plain: bool, times: bool
-) -> tuple[str, list[Any]]:
-    """The query of `compute` and its parameters."""
-    values: list[Any] = [-FARTHEST, FARTHEST]
-    for series_id, level, low, high in selections:
-        values += [series_id, level, bound(low), bound(high), 2.0**-level, 2.0**level]
-    query = f"""
-        WITH selected (selected_id, selected_level, low, high, scale, width) AS (
-            VALUES {numbered(len(selections), 6, after=2)}
-        )
-        SELECT
-            *,
-            (
-                SELECT value FROM metrics
-                WHERE series_id = bucket_series AND step = first_step AND {visible(resumed)}
-                ORDER BY timestamp, writer_id LIMIT 1
-            ) AS first_value,
-            (
-                SELECT value FROM metrics
-                WHERE series_id = bucket_series AND step = last_step AND {visible(resumed)}
-                ORDER BY timestamp DESC, writer_id DESC LIMIT 1
-            ) AS last_value
-        FROM (
-            SELECT
-                selected_id AS bucket_series,
-                {_NUMBER} AS number,
-                COUNT(*) AS points,
-                {_PLAIN_FIGURES if plain else _FIGURES},
-                min(step) AS first_step,
-                max(step) AS last_step,
-                {"min(timestamp)" if times else "0"} AS first_timestamp,
-                {"max(timestamp)" if times else "0"} AS last_timestamp
-            FROM selected CROSS JOIN metrics
-            WHERE series_id = selected_id AND step BETWEEN low AND high AND {visible(resumed)}
-            GROUP BY 1, 2
-        )
-    """
-    return query, values
-
-
-async def read_each(
-    conn: Connection,
-    selections: Sequence[Selection],
-    use: Callable[[Selection, list[Step], list[Any], list[int] | None], None],
-    *,
-    resumed: int,
-    times: bool,
-) -> None:
-    query = f"""
-        SELECT step, value {", timestamp" if times else ""} FROM metrics
-        WHERE series_id = ? AND step BETWEEN ? AND ? AND {visible(resumed)}
-        ORDER BY step, timestamp, writer_id
-    """
-
-    async def work(own: Connection) -> None:
-        for selection in selections:
-            series_id, _, low, high = selection
-            rows: Any = await own.execute_fetchall(query, (series_id, bound(low), bound(high)))
-            if not rows:
-                continue
-            # Each series is processed before the next one is read, while it is in the
-            # processor's caches.
-            steps = list(map(_STEP, rows))
-            values = list(map(_VALUE, rows))
-            use(selection, steps, values, list(map(_TIME, rows)) if times else None)
-
-    await direct.run(conn, work)
-
-
-_CONDITIONS: dict[Target, str] = {
-    "nan": "value IS NULL",
-    "inf": "value IN (9e999, -9e999)",
-    "min": "value = ?",
-    "max": "value = ?",
-}
-
-
-async def find_first(
-    conn: Connection, series: Series, steps: Range, kind: Target, extreme: Step | None
-) -> PointRow | None:
-    values = [] if extreme is None else [extreme]
-    rows = await conn.execute_fetchall(
-        f"""
-        SELECT step, timestamp, value FROM metrics
-        WHERE series_id = ? AND step BETWEEN ? AND ? AND {_CONDITIONS[kind]}
-          AND {visible(series.resumed)}
-        ORDER BY {_ORDER} LIMIT 1
-        """,
-        (series.id, *map(bound, steps), *values),
-    )
-    return next((row for row in rows), None)
-
-
 async def search(
     conn: Connection, segments: Sequence[Segment], text: str, limit: int, offset: int
 ) -> tuple[list[Any], int]:
@@ -703,140 +453,6 @@ async def with_last_values(
     return additions
 
 
-async def dump(
-    conn: Connection, series_id: int
-) -> AsyncIterator[list[tuple[Step, int, StoredValue, int, Step | None]]]:
-    has_own_steps = bool(
-        list(
-            await conn.execute_fetchall(
-                "SELECT 1 FROM system_steps WHERE series_id = ? LIMIT 1", (series_id,)
-            )
-        )
-    )
-    query = _dump_query(own_steps=has_own_steps)
-    after: tuple[Step, int, int] = (-math.inf, 0, 0)
-    while True:
-        rows: list[Any] = list(await conn.execute_fetchall(query, (series_id, *after)))
-        if not rows:
-            return
-        yield rows
-        step, timestamp, _, writer_id, _ = rows[-1]
-        after = (step, timestamp, writer_id)
-
-
-def _dump_query(*, own_steps: bool) -> str:
-    column, join = "NULL", ""
-    if own_steps:
-        column = "system_steps.step"
-        join = """
-            LEFT JOIN system_steps
-                   ON system_steps.series_id = metrics.series_id
-                  AND system_steps.timestamp = metrics.timestamp
-                  AND system_steps.writer_id = metrics.writer_id
-        """
-    return f"""
-        SELECT metrics.step, metrics.timestamp, {VALUE}, metrics.writer_id, {column}
-        FROM metrics
-        {join}
-        WHERE metrics.series_id = ?
-          AND (metrics.step, metrics.timestamp, metrics.writer_id) > (?, ?, ?)
-        ORDER BY metrics.step, metrics.timestamp, metrics.writer_id
-        LIMIT {_PAGE}
-    """
-
-
-async def find_rewinds(conn: Connection, series_id: int) -> list[tuple[int, Step]]:
-    rows = await conn.execute_fetchall(
-        """
-        SELECT min(writers.id), attempts.first_step
-        FROM attempts
-        JOIN writers ON writers.run_id = (SELECT run_id FROM series WHERE id = ?1)
-                    AND writers.attempt = attempts.attempt
-        WHERE series_id = ?1
-          AND NOT EXISTS (
-              SELECT 1 FROM metrics
-              JOIN writers AS loggers ON loggers.id = metrics.writer_id
-              WHERE metrics.series_id = ?1
-                AND metrics.step = attempts.first_step
-                AND loggers.attempt = attempts.attempt
-          )
-        GROUP BY attempts.attempt
-        ORDER BY attempts.attempt
-        """,
-        (series_id,),
-    )
-    return [(writer_id, step) for writer_id, step in rows]
-
-
-_OF_SERIES = "series_id = (SELECT id FROM series WHERE run_id = ? AND path = ? AND axis = ?)"
-
-
-async def keys_of_writer(
-    conn: Connection, name: tuple[int, str, Axis], writer_id: int, low: Step, high: Step
-) -> set[tuple[Step, int]]:
-    rows = await conn.execute_fetchall(
-        f"""
-        SELECT step, timestamp FROM metrics
-        WHERE {_OF_SERIES} AND step BETWEEN ? AND ? AND writer_id = ?
-        """,
-        (*name, low, high, writer_id),
-    )
-    return set(rows)
-
-
-async def values_of_writer(
-    conn: Connection, name: tuple[int, str, Axis], writer_id: int, low: Step, high: Step
-) -> set[tuple[Step, StoredValue | bytes]]:
-    rows = await conn.execute_fetchall(
-        f"""
-        SELECT step, CASE WHEN typeof(value) = 'blob' THEN x'' ELSE value END FROM metrics
-        WHERE {_OF_SERIES} AND step BETWEEN ? AND ? AND writer_id = ?
-        """,
-        (*name, low, high, writer_id),
-    )
-    return set(rows)
-
-
-async def count_imported(
-    conn: Connection, name: tuple[int, str, Axis], import_id: int, low: Step, high: Step
-) -> dict[tuple[Step, int], int]:
-    rows = await conn.execute_fetchall(
-        f"""
-        SELECT step, timestamp, COUNT(*) FROM metrics
-        WHERE {_OF_SERIES} AND step BETWEEN ? AND ?
-          AND writer_id IN (SELECT id FROM writers WHERE import_id = ?)
-        GROUP BY step, timestamp
-        """,
-        (*name, low, high, import_id),
-    )
-    return {(step, timestamp): count for step, timestamp, count in rows}
-
-
-async def read_imported(
-    conn: Connection, run_id: int, import_id: int
-) -> AsyncIterator[list[tuple[Any, ...]]]:
-    async with conn.execute(
-        f"""
-        SELECT
-            series.path, series.kind,
-            CASE series.axis WHEN 'step' THEN metrics.step ELSE system_steps.step END,
-            metrics.timestamp, {VALUE}
-        FROM series
-        JOIN metrics ON metrics.series_id = series.id
-        LEFT JOIN system_steps
-               ON series.axis = 'time'
-              AND system_steps.series_id = metrics.series_id
-              AND system_steps.timestamp = metrics.timestamp
-              AND system_steps.writer_id = metrics.writer_id
-        WHERE series.run_id = ?
-          AND metrics.writer_id IN (SELECT id FROM writers WHERE import_id = ?)
-        """,
-        (run_id, import_id),
-    ) as cursor:
-        while rows := await cursor.fetchmany(10_000):
-            yield list(rows)
-
-
 async def delete_imported(conn: Connection, run_id: int) -> None:
     imported = "(SELECT id FROM writers WHERE run_id = ?1 AND import_id IS NOT NULL)"
     for table in TABLES:
@@ -848,47 +464,3 @@ async def delete_imported(conn: Connection, run_id: int) -> None:
             """,
             (run_id,),
         )
-
-
-# The value of a point; NULL if it is text, a marker of a large text, NaN or infinite.
-_FINITE_VALUE = """
-    CASE
-        WHEN typeof(value) IN ('integer', 'real') AND value > -9e999 AND value < 9e999 THEN value
-    END
-"""
-
-
-async def wrong_figures(conn: Connection) -> list[int]:
-    rows = await conn.execute_fetchall(
-        f"""
-        WITH counted AS (
-            SELECT series_id, COUNT(*) AS points, min(step) AS first_step, max(step) AS last_step,
-                   sum(value IS NULL) AS nans, min({_FINITE_VALUE}) AS low,
-                   max({_FINITE_VALUE}) AS high, COUNT({_FINITE_VALUE}) AS finite,
-                   total({_FINITE_VALUE}) AS sum,
-                   total(abs(CAST({_FINITE_VALUE} AS REAL))) AS magnitude
-            FROM metrics
-            WHERE {NOT_SUPERSEDED}
-            GROUP BY series_id
-        )
-        SELECT series.id
-        FROM series
-        LEFT JOIN counted ON counted.series_id = series.id
-        WHERE series.points != coalesce(counted.points, 0)
-           OR series.nan_points != coalesce(counted.nans, 0)
-           OR series.finite_points != coalesce(counted.finite, 0)
-           -- The order of additions affects the sum. No check where it overflows.
-           OR abs(series.sum - coalesce(counted.sum, 0)) > 1e-9 * coalesce(counted.magnitude, 0)
-           OR series.first_step IS NOT counted.first_step
-           OR series.last_step IS NOT counted.last_step
-           OR series.min_value IS NOT counted.low
-           OR series.max_value IS NOT counted.high
-           OR series.last_value IS NOT (
-               SELECT value FROM metrics
-               WHERE series_id = series.id AND step = counted.last_step AND {NOT_SUPERSEDED}
-               ORDER BY timestamp DESC, writer_id DESC LIMIT 1
-           )
-        ORDER BY series.id
-        """
-    )
-    return [series_id for (series_id,) in rows]
