@@ -188,8 +188,8 @@ PLACES = [
     for place in (
         "trackai.ingest.journal create_locked 2",
         "pathlib:Path rename 3",
-        "trackai.store.engine.database _commit 1",
-        "trackai.store.engine.database _commit 2",
+        "trackai.store.engine.transactions commit 1",
+        "trackai.store.engine.transactions commit 2",
         "trackai.store.points.metrics append_parts 2",
         "trackai.store.points.large_values insert 2",
         "trackai.store.catalogue.journals set_positions 3",

@@ -22,7 +22,7 @@ from trackai.ingest.journal import JournalWriter
 from trackai.ingest.reader import READ_BYTES
 from trackai.ingest.recovery import recover
 from trackai.store.catalogue import runs
-from trackai.store.engine import database
+from trackai.store.engine import transactions
 from trackai.store.points import metrics
 from trackai.store.upkeep import garbage
 
@@ -106,7 +106,7 @@ async def test_a_failed_commit_is_retried_after_the_next_batch_was_read(
     writer = write_calls(db, names=10, calls=8000)
     drain = Drain(db, writer.paths[0])
     assert await drain.store_next()
-    commit = database._commit
+    commit = transactions.commit
 
     async def fails(*arguments: Any, **named: Any) -> None:
         await commit(*arguments, **named)
@@ -117,7 +117,7 @@ async def test_a_failed_commit_is_retried_after_the_next_batch_was_read(
 
     for broken in (is_cut, fails):  # the transaction is rolled back, or its outcome is unknown
         with monkeypatch.context() as patch:
-            patch.setattr(database, "_commit", broken)
+            patch.setattr(transactions, "commit", broken)
             with pytest.raises(OSError, match="no"):
                 await drain.store_next()
     await drain.store_all(final=True)

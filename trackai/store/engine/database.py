@@ -6,7 +6,6 @@ The file may be removed or replaced at any time; the next transaction opens the 
 from __future__ import annotations
 
 import asyncio
-import random
 import sqlite3
 import threading
 import time
@@ -20,7 +19,7 @@ import anyio
 
 from trackai.errors import StoreBusyError
 from trackai.store.blobs.folder import FolderBlobs
-from trackai.store.engine import changes, direct, opening, stamps, write_ahead_log
+from trackai.store.engine import changes, direct, opening, transactions, write_ahead_log
 from trackai.store.engine.changes import Change
 from trackai.store.engine.database_file import Identity, identity
 from trackai.store.engine.driver_errors import driver_errors
@@ -39,15 +38,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 READERS = 4
-# Between two attempts to begin a transaction: shortest and longest pause.
-_RETRY_SECONDS = (0.002, 0.010)
 # How long opening waits for other connections of this process to be closed.
 _REOPEN_SECONDS = 2.0
-# Not the module's generator, whose state belongs to the training script.
-_random = random.Random()  # noqa: S311
 # How long a checkpoint waits for readers; it blocks writers meanwhile.
 _CHECKPOINT_SECONDS = 0.05
-
 
 _databases: WeakSet[Database] = WeakSet()
 _databases_lock = threading.Lock()
@@ -127,11 +121,10 @@ class Database:
                 with self._own_change(handle):
                     try:
                         # Inside `try`: a task that is cancelled here may have begun a transaction.
-                        before = await direct.run(handle.connection, _begin)
+                        before = await direct.run(handle.connection, transactions.begin)
                         yield handle.connection
-                        await direct.run(
-                            handle.connection, partial(_commit, handle=handle, before=before)
-                        )
+                        commit = partial(transactions.commit, handle=handle, before=before)
+                        await direct.run(handle.connection, commit)
                     except BaseException:
                         with anyio.CancelScope(shield=True):
                             await handle.connection.rollback()
@@ -295,11 +288,11 @@ class Database:
         bulk: bool = False,
     ) -> T:
         async def run(conn: Connection) -> T:
-            before = await _begin(conn)
+            before = await transactions.begin(conn)
             began = time.perf_counter()
             try:
                 result = await work(conn)
-                await _commit(conn, handle=handle, before=before)
+                await transactions.commit(conn, handle=handle, before=before)
             except BaseException:
                 await conn.rollback()
                 raise
@@ -308,8 +301,9 @@ class Database:
             self.transaction_seconds += self.held_seconds
             return result
 
+        transaction = partial(transactions.in_bulk, run) if bulk else run
         with self._own_change(handle):
-            return await direct.run(handle.connection, partial(_in_bulk, run) if bulk else run)
+            return await direct.run(handle.connection, transaction)
 
     async def move_pages(self) -> bool:
         """Checkpoint as many pages as readers allow, without blocking writers.
@@ -332,13 +326,13 @@ class Database:
         async with self._writing:
             with driver_errors(self.path):
                 handle = await self._current_writer()
-                await _set_busy_timeout(handle.connection, _CHECKPOINT_SECONDS)
+                await transactions.set_busy_timeout(handle.connection, _CHECKPOINT_SECONDS)
                 try:
                     with self._own_change(handle):
                         is_empty = await write_ahead_log.checkpoint_and_truncate(handle.connection)
                 finally:
                     with anyio.CancelScope(shield=True):
-                        await _set_busy_timeout(handle.connection, opening.BUSY_SECONDS)
+                        await transactions.set_busy_timeout(handle.connection, opening.BUSY_SECONDS)
                 if not is_empty:
                     await anyio.to_thread.run_sync(write_ahead_log.synchronise, self.path)
                 return is_empty
@@ -430,7 +424,7 @@ class Database:
                         "it: close its other connections to the database"
                     )
             _close_unused_of_all()
-            await anyio.sleep(_RETRY_SECONDS[1])
+            await anyio.sleep(transactions.RETRY_SECONDS[1])
 
     async def _close_unused(self) -> None:
         """Close the connections that are not in use; those in use are closed on their return."""
@@ -475,67 +469,6 @@ def _start_closing(database: Database) -> None:
     task.add_done_callback(database._closing.discard)
 
 
-async def _begin(conn: Connection) -> int:
-    """Begin a write transaction, waiting for those of other processes.
-
-    SQLite's own busy handler backs off to ten attempts a second. Next to a process with many short
-    transactions it would wait for long while the file is idle.
-
-    Returns:
-        The number of rows that this connection has changed so far.
-    """
-    deadline = time.monotonic() + opening.BUSY_SECONDS
-    await _set_busy_timeout(conn, 0)
-    try:
-        while True:
-            try:
-                await conn.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                code = error.sqlite_errorcode & 0xFF
-                if code != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-            else:
-                return conn.total_changes
-            # In SQLite's thread, not in the event loop. The pause is random: processes that wait in
-            # step would miss every gap together.
-            time.sleep(_random.uniform(*_RETRY_SECONDS))  # noqa: ASYNC251
-    finally:
-        await _set_busy_timeout(conn, opening.BUSY_SECONDS)
-
-
-async def _in_bulk(
-    transaction: Callable[[Connection], Coroutine[Any, Any, T]], conn: Connection
-) -> T:
-    """Run a transaction without checks of foreign keys, and without a checkpoint after it."""
-    [(pages,)] = await conn.execute_fetchall("PRAGMA wal_autocheckpoint")
-    try:
-        await conn.execute("PRAGMA foreign_keys = OFF")  # has no effect inside a transaction
-        await conn.execute("PRAGMA wal_autocheckpoint = 0")
-        return await transaction(conn)
-    finally:
-        await conn.execute("PRAGMA foreign_keys = ON")
-        await conn.execute(f"PRAGMA wal_autocheckpoint = {pages}")
-
-
-async def _commit(conn: Connection, *, handle: Handle, before: int) -> None:
-    has_changed = conn.total_changes != before
-    if has_changed:
-        await stamps.write(conn)
-    await conn.execute("COMMIT")
-    if has_changed and handle.starts_log:
-        # The file gets a stamp that no earlier copy of it has. Otherwise the log would fit the
-        # backup that the file was restored from, and restoring that again would change nothing.
-        handle.starts_log = False
-        await _set_busy_timeout(conn, 0)
-        with suppress(sqlite3.OperationalError):  # a later checkpoint reports it
-            await write_ahead_log.checkpoint_and_truncate(conn)
-        await _set_busy_timeout(conn, opening.BUSY_SECONDS)
-
-
 def _is_io_error(error: sqlite3.Error) -> bool:
     # Errors of the module itself have no code.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR
-
-
-async def _set_busy_timeout(connection: Connection, seconds: float) -> None:
-    await connection.execute_fetchall(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
