@@ -10,7 +10,7 @@ import pytest
 
 import trackai
 from trackai.client.connection import Answer
-from trackai.reading import remote_source
+from trackai.reading import remote_points
 from trackai.reading.remote_source import RemoteSource
 from trackai.structs.records import ColumnPage, PointColumns
 from trackai.values.packing import Deltas, Floats, Plain, pack, unpack
@@ -68,11 +68,11 @@ def test_columns_and_json_equal_the_file(
 ) -> None:
     file = read(str(db_path), odd_run)
     assert set(file) >= VALUES.keys()
-    monkeypatch.setattr(remote_source, "_PAGE", page)
+    monkeypatch.setattr(remote_points, "_PAGE", page)
     assert read(server.url, odd_run) == file
     summaries = [trackai.Api(source).run(odd_run).summary for source in (db_path, server.url)]
     assert repr(summaries[0]) == repr(summaries[1])
-    monkeypatch.setattr(remote_source, "_ACCEPT_COLUMNS", {})  # as of an older server
+    monkeypatch.setattr(remote_points, "_ACCEPT_COLUMNS", {})  # as of an older server
     assert read(server.url, odd_run) == file
 
 
@@ -80,17 +80,17 @@ def test_an_older_server_answers_with_json(
     odd_run: int, db_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media_types = []
-    decode = RemoteSource._decode
+    decode = RemoteSource.decode
 
     def spy(self: RemoteSource, answer: Answer, type_: object) -> object:
         media_types.append(answer.media_type)
         return decode(self, answer, type_)
 
-    monkeypatch.setattr(RemoteSource, "_decode", spy)
+    monkeypatch.setattr(RemoteSource, "decode", spy)
     source = RemoteSource(server.url)
     columns = source.points(odd_run, "text")
     assert media_types == [MSGPACK]
-    monkeypatch.setattr(remote_source, "_ACCEPT_COLUMNS", {"Accept": "*/*"})
+    monkeypatch.setattr(remote_points, "_ACCEPT_COLUMNS", {"Accept": "*/*"})
     assert source.points(odd_run, "text") == columns
     assert set(media_types[1:]) == {"application/json"}
 
@@ -145,7 +145,7 @@ def stub(monkeypatch: pytest.MonkeyPatch, *pages: bytes) -> RemoteSource:
     def send(*arguments: object) -> Answer:
         return Answer("http://tracker", 200, next(answers), MSGPACK)
 
-    monkeypatch.setattr(RemoteSource, "_send", send)
+    monkeypatch.setattr(RemoteSource, "send", send)
     return RemoteSource("http://tracker")
 
 

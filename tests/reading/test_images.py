@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import trackai
 from trackai.client.connection import Answer
-from trackai.reading import history, image_reader, remote_source
+from trackai.reading import history, image_reader, remote_points
 from trackai.reading.history import Curve
 from trackai.reading.local_source import LocalSource
 from trackai.reading.remote_source import RemoteSource
@@ -182,7 +182,7 @@ def test_arrays_of_a_server_equal_lists(
     source = RemoteSource(server.url)
     expected = lists(source, run.id)
     for page in (5000, 12_000, 1_000_000):
-        monkeypatch.setattr(remote_source, "_PAGE", page)
+        monkeypatch.setattr(remote_points, "_PAGE", page)
         assert arrays(source, run.id) == expected
     points = source.arrays(run.id, "integer")
     assert isinstance(points, Curve if engine == "postgresql" else history.Arrays)
@@ -247,8 +247,8 @@ def test_pages_of_several_kinds(conn: Direct, monkeypatch: pytest.MonkeyPatch) -
         encoder = msgspec.msgpack if media_type == IMAGES else msgspec.json
         return Answer("http://tracker", 200, encoder.encode(page), media_type)
 
-    monkeypatch.setattr(RemoteSource, "_send", send)
-    monkeypatch.setattr(RemoteSource, "_texts", lambda *arguments: set())
+    monkeypatch.setattr(RemoteSource, "send", send)
+    monkeypatch.setattr(remote_points, "_texts", lambda *arguments: set())
     assert RemoteSource("http://tracker").arrays(1, "x") == Curve(
         [1, 2, 3, 1, 2, None, None, 4],
         [10, 20, 30, 10, 20, 10, 20, 40],
@@ -262,7 +262,7 @@ def test_images_of_other_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     def send(*arguments: object) -> Answer:
         return Answer("http://tracker", 200, msgspec.msgpack.encode(page), IMAGES)
 
-    monkeypatch.setattr(RemoteSource, "_send", send)
+    monkeypatch.setattr(RemoteSource, "send", send)
     with pytest.raises(trackai.TrackAIError, match="not the address of a TrackAI server"):
         RemoteSource("http://tracker").arrays(1, "x")
 
