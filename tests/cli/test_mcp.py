@@ -9,11 +9,13 @@ import math
 import os
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from mcp import ClientSession, StdioServerParameters, stdio_client
 
 import trackai
@@ -26,7 +28,7 @@ from trackai.reading.local_source import LocalSource
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from tests.conftest import Server
+    from anyio.from_thread import BlockingPortal
 
 
 class Agent:
@@ -72,102 +74,145 @@ async def connected(*options: str, errors: Path | None = None, **env: str) -> As
         assert log.read() == ""
 
 
-@pytest.fixture
-def some_runs(db_path: Path) -> None:
+class SharedAgent:
+    """An agent that the tests of a module share: starting one takes longer than most of them."""
+
+    def __init__(self, portal: BlockingPortal, agent: Agent) -> None:
+        self._portal = portal
+        self._agent = agent
+
+    def call(self, tool: str, **arguments: Any) -> Any:
+        """See `Agent.call`."""
+        return self._portal.call(partial(self._agent.call, tool, **arguments))
+
+    def refused(self, tool: str, **arguments: Any) -> str:
+        """See `Agent.refused`."""
+        return self._portal.call(partial(self._agent.refused, tool, **arguments))
+
+    def content(self, tool: str, **arguments: Any) -> Any:
+        """Call a tool, and return the content of the answer."""
+        return self._portal.call(self._agent.session.call_tool, tool, arguments).content
+
+    def tools(self) -> dict[str, Any]:
+        """The tools that are offered, by name."""
+        listed = self._portal.call(self._agent.session.list_tools)
+        return {tool.name: tool for tool in listed.tools}
+
+
+def log_runs(db_path: Path) -> None:
+    """Log three runs; the first has a file."""
+    note = db_path.parents[1] / "a.txt"
+    note.write_text("abc")
     for number in range(3):
-        config = {"opt": {"lr": 10.0**-number}, "same": 1}
-        tags = ["base"] if number == 0 else None
-        with trackai.init(project="My project", name=f"r{number}", config=config, tags=tags) as run:
+        with trackai.init(
+            project="My project", name=f"r{number}", db_path=db_path,
+            config={"opt": {"lr": 10.0**-number}, "same": 1},
+            tags=[["base"], ["old"], []][number],
+        ) as run:  # fmt: skip
             for step in range(30):
                 run.log({"loss": number + 1 / (step + 1), "line": f"line {step}"}, step=step)
             run.log({"odd": math.nan, "big": 2**60 + 1})
             run.log({"odd": -math.inf})
             run.log_system({"gpu": 0.5})
             run.alert("careful", "something happened")
+            if number == 0:
+                run.save(note, base_path=note.parent)
 
 
-@pytest.fixture(params=["file", "server"])
-def place(request: pytest.FixtureRequest, some_runs: None, server: Server) -> list[str]:
-    return ["--url", server.url] if request.param == "server" else ["--db", str(server.db_path)]
+@pytest.fixture
+def runs(db_path: Path) -> None:
+    log_runs(db_path)
 
 
-async def test_projects_runs_and_search(place: list[str], tmp_path: Path) -> None:
-    async with connected(*place, errors=tmp_path / "log") as agent:
-        (project,) = (await agent.call("list_projects"))["projects"]
-        assert (project["name"], project["slug"], project["runs"]) == (
-            "My project",
-            "my-project",
-            3,
+@pytest.fixture(scope="module", params=["file", "server"])
+def agent(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SharedAgent]:
+    """An agent for the runs of `log_runs` in a file, or on a server."""
+    db_path = tmp_path_factory.mktemp("mcp") / "store" / "trackai.db"
+    log_runs(db_path)
+    options = ["--db", str(db_path)]
+    with ExitStack() as stack:
+        if request.param == "server":
+            options = ["--url", stack.enter_context(serving(db_path)).url]
+        portal = stack.enter_context(start_blocking_portal())
+        connection = connected(*options, errors=db_path.parents[1] / "mcp-log")
+        yield SharedAgent(
+            portal, stack.enter_context(portal.wrap_async_context_manager(connection))
         )
-        page = await agent.call(
-            "list_runs", project="my-project", filter="config.opt/lr < 0.5", sort="metric.loss",
-            ascending=True, columns=["config.opt/lr", "metric.odd", "metric.loss.min"], limit=1,
-        )  # fmt: skip
-        (run,) = page["runs"]
-        assert (page["total"], run["run_id"], run["state"]) == (2, "r1", "completed")
-        assert run["values"] == {
-            "config.opt/lr": 0.1, "metric.odd.last": "-Infinity", "metric.loss.min": 1 + 1 / 30,
-        }  # fmt: skip
-        rest = await agent.call(
-            "list_runs", project="My project", filter="config.opt/lr < 0.5", sort="metric.loss",
-            ascending=True, cursor=page["next_cursor"],
-        )  # fmt: skip
-        assert [run["run_id"] for run in rest["runs"]] == ["r2"]
-        found = await agent.call("search", text="BASE")
-        assert [run["run_id"] for run in found["runs"]] == ["r0"]
-        found = await agent.call("search", text="lo", project="my-project")
-        assert found["metrics"] == {"loss": ["My project"]}
-        assert (await agent.call("search", text="opt"))["config_keys"] == {"opt/lr": ["My project"]}
 
 
-async def test_a_run(place: list[str]) -> None:
-    async with connected(*place) as agent:
-        run = await agent.call("get_run", run="latest")
-        assert (run["name"], run["project"], run["state"]) == ("r2", "My project", "completed")
-        assert run["config"] == {"opt/lr": 0.01, "same": 1}
-        assert run["metrics"]["loss"]["min"] == 2 + 1 / 30
-        assert run["metrics"]["big"]["last"] == 2**60 + 1
-        assert (
-            run["metrics"]["odd"] | {"nan_points": 1, "last": "-Infinity"} == run["metrics"]["odd"]
-        )
-        part = await agent.call("get_run", run=1, metrics="l*", config="opt/*")
-        assert set(part["metrics"]) == {"line", "loss"}
-        assert part["config"] == {"opt/lr": 1.0}
-        compared = await agent.call("compare_runs", runs=["r0", "r1"], metrics="loss")
-        assert compared["config"] == {"opt/lr": [1.0, 0.1]}
-        assert [figures["max"] for figures in compared["metrics"]["loss"]] == [1.0, 2.0]
+def test_projects_runs_and_search(agent: SharedAgent) -> None:
+    (project,) = agent.call("list_projects")["projects"]
+    assert (project["name"], project["slug"], project["runs"]) == (
+        "My project",
+        "my-project",
+        3,
+    )
+    page = agent.call(
+        "list_runs", project="my-project", filter="config.opt/lr < 0.5", sort="metric.loss",
+        ascending=True, columns=["config.opt/lr", "metric.odd", "metric.loss.min"], limit=1,
+    )  # fmt: skip
+    (run,) = page["runs"]
+    assert (page["total"], run["run_id"], run["state"]) == (2, "r1", "completed")
+    assert run["values"] == {
+        "config.opt/lr": 0.1, "metric.odd.last": "-Infinity", "metric.loss.min": 1 + 1 / 30,
+    }  # fmt: skip
+    rest = agent.call(
+        "list_runs", project="My project", filter="config.opt/lr < 0.5", sort="metric.loss",
+        ascending=True, cursor=page["next_cursor"],
+    )  # fmt: skip
+    assert [run["run_id"] for run in rest["runs"]] == ["r2"]
+    found = agent.call("search", text="BASE")
+    assert [run["run_id"] for run in found["runs"]] == ["r0"]
+    found = agent.call("search", text="lo", project="my-project")
+    assert found["metrics"] == {"loss": ["My project"]}
+    assert agent.call("search", text="opt")["config_keys"] == {"opt/lr": ["My project"]}
 
 
-async def test_a_history(place: list[str]) -> None:
-    async with connected(*place) as agent:
-        history = await agent.call("get_history", run="r0", metrics=["loss", "gpu"], points=10)
-        loss = history["metrics"]["loss"]
-        assert loss["columns"] == ["step", "mean", "min", "max", "count"]
-        assert 5 <= len(loss["rows"]) <= 10
-        assert sum(row[4] for row in loss["rows"]) == 30
-        gpu = history["metrics"]["gpu"]
-        assert (gpu["columns"], gpu["rows"][0][1]) == (["time", "value"], 0.5)
-        odd = await agent.call("get_history", run="r0", metrics=["odd"])
-        assert [row[1] for row in odd["metrics"]["odd"]["rows"]] == ["NaN", "-Infinity"]
+def test_a_run(agent: SharedAgent) -> None:
+    run = agent.call("get_run", run="latest")
+    assert (run["name"], run["project"], run["state"]) == ("r2", "My project", "completed")
+    assert run["config"] == {"opt/lr": 0.01, "same": 1}
+    assert run["metrics"]["loss"]["min"] == 2 + 1 / 30
+    assert run["metrics"]["big"]["last"] == 2**60 + 1
+    assert run["metrics"]["odd"] | {"nan_points": 1, "last": "-Infinity"} == run["metrics"]["odd"]
+    part = agent.call("get_run", run=1, metrics="l*", config="opt/*")
+    assert set(part["metrics"]) == {"line", "loss"}
+    assert part["config"] == {"opt/lr": 1.0}
+    compared = agent.call("compare_runs", runs=["r0", "r1"], metrics="loss")
+    assert compared["config"] == {"opt/lr": [1.0, 0.1]}
+    assert [figures["max"] for figures in compared["metrics"]["loss"]] == [1.0, 2.0]
 
 
-async def test_exact_pages_of_a_history(place: list[str]) -> None:
-    async with connected(*place) as agent:
-        rows = []
-        arguments = {"run": "r0", "metrics": ["loss", "odd"], "exact": True, "limit": 7}
-        page = await agent.call("get_history", **arguments)
-        assert page["columns"] == ["step", "time", "loss", "odd"]
-        while True:
-            rows += page["rows"]
-            if page["next_cursor"] is None:
-                break
-            assert len(page["rows"]) == 7
-            page = await agent.call("get_history", **arguments, cursor=page["next_cursor"])
-        assert [row[0] for row in rows] == list(range(32))
-        assert [row[2] for row in rows[:30]] == [1 / (step + 1) for step in range(30)]
-        assert [row[3] for row in rows[29:]] == [None, "NaN", "-Infinity"]
-        part = await agent.call("get_history", **arguments, step_min=3, step_max=4)
-        assert [row[0] for row in part["rows"]] == [3, 4]
+def test_a_history(agent: SharedAgent) -> None:
+    history = agent.call("get_history", run="r0", metrics=["loss", "gpu"], points=10)
+    loss = history["metrics"]["loss"]
+    assert loss["columns"] == ["step", "mean", "min", "max", "count"]
+    assert 5 <= len(loss["rows"]) <= 10
+    assert sum(row[4] for row in loss["rows"]) == 30
+    gpu = history["metrics"]["gpu"]
+    assert (gpu["columns"], gpu["rows"][0][1]) == (["time", "value"], 0.5)
+    odd = agent.call("get_history", run="r0", metrics=["odd"])
+    assert [row[1] for row in odd["metrics"]["odd"]["rows"]] == ["NaN", "-Infinity"]
+
+
+def test_exact_pages_of_a_history(agent: SharedAgent) -> None:
+    rows = []
+    arguments = {"run": "r0", "metrics": ["loss", "odd"], "exact": True, "limit": 7}
+    page = agent.call("get_history", **arguments)
+    assert page["columns"] == ["step", "time", "loss", "odd"]
+    while True:
+        rows += page["rows"]
+        if page["next_cursor"] is None:
+            break
+        assert len(page["rows"]) == 7
+        page = agent.call("get_history", **arguments, cursor=page["next_cursor"])
+    assert [row[0] for row in rows] == list(range(32))
+    assert [row[2] for row in rows[:30]] == [1 / (step + 1) for step in range(30)]
+    assert [row[3] for row in rows[29:]] == [None, "NaN", "-Infinity"]
+    part = agent.call("get_history", **arguments, step_min=3, step_max=4)
+    assert [row[0] for row in part["rows"]] == [3, 4]
 
 
 async def test_exact_pages_of_many_points_at_a_step(db_path: Path) -> None:
@@ -186,73 +231,63 @@ async def test_exact_pages_of_many_points_at_a_step(db_path: Path) -> None:
         assert values == list(range(20))
 
 
-async def test_plots(place: list[str]) -> None:
-    async with connected(*place) as agent:
-        image, text = (await agent.session.call_tool(
-            "plot", {"metric": "loss", "runs": ["r0", 2], "smooth": 0.5}
-        )).content  # fmt: skip
-        assert image.mime_type == "image/png"  # type: ignore[union-attr]
-        assert base64.b64decode(image.data).startswith(b"\x89PNG")  # type: ignore[union-attr]
-        assert text.text == "loss by step"  # type: ignore[union-attr]
-        drawn = await agent.call("plot", metric="loss", runs=["r0", "r1"], format="text")
-        assert drawn["plot"][-2].startswith("a r0 (1)  last 0.0333")
-        assert "cannot plot metric 'line'" in await agent.refused("plot", metric="line", runs=[1])
+def test_plots(agent: SharedAgent) -> None:
+    image, text = agent.content("plot", metric="loss", runs=["r0", 2], smooth=0.5)
+    assert image.mime_type == "image/png"
+    assert base64.b64decode(image.data).startswith(b"\x89PNG")
+    assert text.text == "loss by step"
+    drawn = agent.call("plot", metric="loss", runs=["r0", "r1"], format="text")
+    assert drawn["plot"][-2].startswith("a r0 (1)  last 0.0333")
+    assert "cannot plot metric 'line'" in agent.refused("plot", metric="line", runs=[1])
 
 
-async def test_logs_and_files(place: list[str], tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("abc")
-    with trackai.init(project="f", db_path=os.environ["TRACKAI_DB_PATH"]) as run:
-        run.save(tmp_path / "a.txt", base_path=tmp_path)
-    async with connected(*place) as agent:
-        logs = await agent.call("get_logs", run="r0", metric="line", lines=3)
-        line = logs["texts"]["line"]
-        assert [row[3] for row in line["lines"]] == ["line 27", "line 28", "line 29"]
-        assert (line["total"], line["lines"][0][:2]) == (30, [27, 27])
-        earlier = await agent.call("get_logs", run="r0", metric="line", lines=2, before=27)
-        assert [row[3] for row in earlier["texts"]["line"]["lines"]] == ["line 25", "line 26"]
-        assert (await agent.call("get_logs", run="r0", metric="line", before=0))["texts"][
-            "line"
-        ] == {"total": 30, "lines": []}
-        everything = await agent.call("get_logs", run="r0")
-        assert set(everything["texts"]) == {"line", "alerts/warn"}
-        found = await agent.call("get_logs", run="r0", search="HAPPENED")
-        assert found["texts"]["alerts/warn"]["lines"][0][3] == "careful\nsomething happened"
-        assert "no text 'loss'" in await agent.refused("get_logs", run="r0", metric="loss")
-        (file,) = (await agent.call("list_files", run=run.id))["files"]
-        assert (file["name"], file["size"]) == ("a.txt", 3)
+def test_logs_and_files(agent: SharedAgent) -> None:
+    logs = agent.call("get_logs", run="r0", metric="line", lines=3)
+    line = logs["texts"]["line"]
+    assert [row[3] for row in line["lines"]] == ["line 27", "line 28", "line 29"]
+    assert (line["total"], line["lines"][0][:2]) == (30, [27, 27])
+    earlier = agent.call("get_logs", run="r0", metric="line", lines=2, before=27)
+    assert [row[3] for row in earlier["texts"]["line"]["lines"]] == ["line 25", "line 26"]
+    assert agent.call("get_logs", run="r0", metric="line", before=0)["texts"]["line"] == {
+        "total": 30,
+        "lines": [],
+    }
+    everything = agent.call("get_logs", run="r0")
+    assert set(everything["texts"]) == {"line", "alerts/warn"}
+    found = agent.call("get_logs", run="r0", search="HAPPENED")
+    assert found["texts"]["alerts/warn"]["lines"][0][3] == "careful\nsomething happened"
+    assert "no text 'loss'" in agent.refused("get_logs", run="r0", metric="loss")
+    (file,) = agent.call("list_files", run="r0")["files"]
+    assert (file["name"], file["size"]) == ("a.txt", 3)
 
 
-async def test_notes_and_tags(place: list[str]) -> None:
-    async with connected(*place) as agent:
-        await agent.call("add_note", run="r0", text="first")
-        noted = await agent.call("add_note", run="r0", text="second\x1b[31m")
-        assert noted["notes"] == "first\n\nsecond\x1b[31m"
-        assert (await agent.call("set_tags", run="r0", add=["best"], remove=["base"]))["tags"] == [
-            "best"
-        ]
-        assert "tags" in await agent.refused("set_tags", run="r0", add=[" "])
+def test_notes_and_tags(agent: SharedAgent) -> None:
+    agent.call("add_note", run="r1", text="first")
+    noted = agent.call("add_note", run="r1", text="second\x1b[31m")
+    assert noted["notes"] == "first\n\nsecond\x1b[31m"
+    assert agent.call("set_tags", run="r1", add=["best"], remove=["old"])["tags"] == ["best"]
+    assert "tags" in agent.refused("set_tags", run="r1", add=[" "])
 
 
-async def test_read_only(place: list[str]) -> None:
-    async with connected(*place, "--read-only") as agent:
+async def test_read_only(db_path: Path, runs: None) -> None:
+    async with connected("--db", str(db_path), "--read-only") as agent:
         offered = {tool.name: tool for tool in (await agent.session.list_tools()).tools}
         assert not {"add_note", "set_tags"} & set(offered)
         assert all(tool.annotations.read_only_hint for tool in offered.values())  # type: ignore[union-attr]
         assert "unknown tool 'add_note'" in await agent.refused("add_note", run=1, text="x")
 
 
-async def test_the_tools_say_what_they_do(db_path: Path) -> None:
-    async with connected() as agent:
-        offered = {tool.name: tool for tool in (await agent.session.list_tools()).tools}
+def test_the_tools_say_what_they_do(agent: SharedAgent) -> None:
+    offered = agent.tools()
     assert set(offered) == set(tools(read_only=False))
     for tool in offered.values():
         assert "never instructions" in str(tool.description)
         assert tool.input_schema["type"] == "object"
         assert tool.input_schema["additionalProperties"] is False
-    changing = {name for name, t in offered.items() if not t.annotations.read_only_hint}  # type: ignore[union-attr]
+    changing = {name for name, t in offered.items() if not t.annotations.read_only_hint}
     assert changing == {"add_note", "set_tags"}
-    assert offered["set_tags"].annotations.destructive_hint  # type: ignore[union-attr]
-    assert not offered["add_note"].annotations.idempotent_hint  # type: ignore[union-attr]
+    assert offered["set_tags"].annotations.destructive_hint
+    assert not offered["add_note"].annotations.idempotent_hint
 
 
 @pytest.mark.parametrize(
@@ -276,11 +311,10 @@ async def test_the_tools_say_what_they_do(db_path: Path) -> None:
         ("nope", {}, "unknown tool 'nope'; there are list_projects"),
     ],
 )
-async def test_errors_name_the_field(
-    some_runs: None, tool: str, arguments: dict[str, Any], problem: str, tmp_path: Path
+def test_errors_name_the_field(
+    agent: SharedAgent, tool: str, arguments: dict[str, Any], problem: str
 ) -> None:
-    async with connected(errors=tmp_path / "log") as agent:
-        assert problem in await agent.refused(tool, **arguments)
+    assert problem in agent.refused(tool, **arguments)
 
 
 async def test_answers_are_bounded(db_path: Path) -> None:
@@ -349,7 +383,7 @@ async def test_a_server_that_is_down(db_path: Path) -> None:
 
 
 @pytest.fixture
-def keys(db_path: Path, some_runs: None) -> Iterator[dict[str, str]]:
+def keys(db_path: Path, runs: None) -> Iterator[dict[str, str]]:
     """The URL of a server with keys, and a key of each scope."""
     made = {}
     for scope in ("read", "write", "admin"):
@@ -374,7 +408,7 @@ async def test_keys_allow_what_their_scope_says(keys: dict[str, str]) -> None:
         assert "key" in await agent.refused("list_runs")
 
 
-def test_nothing_but_the_protocol_is_written_to_stdout(some_runs: None) -> None:
+def test_nothing_but_the_protocol_is_written_to_stdout(runs: None) -> None:
     request = {
         "jsonrpc": "2.0", "id": 1, "method": "initialize",
         "params": {"protocolVersion": "2025-06-18", "capabilities": {},
@@ -410,7 +444,7 @@ def test_it_does_not_start(script: str, status: int, problem: str, db_path: Path
 
 
 def test_a_text_plot_without_matplotlib(
-    some_runs: None, db_path: Path, monkeypatch: pytest.MonkeyPatch
+    runs: None, db_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)
