@@ -191,21 +191,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         database_url = None
         if database and is_database_url(database):
             database_url = DatabaseUrl(str(database))
-        else:
-            db_path = db_path or database
-        if not db_path and database_url is None:
-            database_url = _database_url(env.get("TRACKAI_DATABASE_URL", "").strip())
-        path, source = db_path, "argument"
-        if not path:
-            path, source = env.get("TRACKAI_DB_PATH"), "TRACKAI_DB_PATH"
-        if not path:
-            path, source = "~/.trackai/trackai.db", "default"
+        elif not (db_path or database):
+            database_url = _database_url(_text(env.get("TRACKAI_DATABASE_URL")) or "")
+        path, source = _file(db_path or (None if database_url else database))
         return cls(
             db_path=_absolute(path, "db_path" if source == "argument" else source),
             db_path_source=source,
             database_url=database_url,
             server_url=server_url
-            or (None if db_path or database else env.get("TRACKAI_SERVER_URL", "").strip() or None),
+            or (None if db_path or database else _text(env.get("TRACKAI_SERVER_URL"))),
             outbox_path=env.get("TRACKAI_OUTBOX_PATH") or "~/.trackai/outbox",
             outbox_bytes=_megabytes(
                 "TRACKAI_OUTBOX_MB", env.get("TRACKAI_OUTBOX_MB") or "10000", least=100
@@ -223,18 +217,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             api_key=_api_key(env.get("TRACKAI_API_KEY") or None),
             access_log=_access_log(env.get("TRACKAI_ACCESS_LOG") or "off"),
             keep_free=_megabytes("TRACKAI_KEEP_FREE_MB", env.get("TRACKAI_KEEP_FREE_MB") or "1000"),
-            run_id=env.get("TRACKAI_RUN_ID", "").strip()
-            or env.get("WANDB_RUN_ID", "").strip()
-            or None,
-            project=env.get("TRACKAI_PROJECT", "").strip()
-            or env.get("WANDB_PROJECT", "").strip()
-            or "uncategorized",
+            run_id=_text(env.get("TRACKAI_RUN_ID"), env.get("WANDB_RUN_ID")),
+            project=_text(env.get("TRACKAI_PROJECT"), env.get("WANDB_PROJECT")) or "uncategorized",
             rank=rank,
             launch=_launch(rank),
             strict=_switch("TRACKAI_STRICT", env.get("TRACKAI_STRICT")),
             auto_log=_switch("TRACKAI_AUTO_LOG", env.get("TRACKAI_AUTO_LOG") or "1"),
             silent=_switch("TRACKAI_SILENT", env.get("TRACKAI_SILENT")),
-            files=env.get("TRACKAI_FILES", "").strip() or None,
+            files=_text(env.get("TRACKAI_FILES")),
         )
 
     @property
@@ -402,6 +392,21 @@ def frame_origins(field: str, texts: Iterable[str]) -> tuple[str, ...]:
 def is_database_url(text: str | os.PathLike[str]) -> bool:
     """Whether this is the address of a database on a server of PostgreSQL, and not a path."""
     return str(text).startswith(("postgresql://", "postgres://"))
+
+
+def _text(*values: str | None) -> str | None:
+    """The first value that is more than white space, without white space around it; or None."""
+    stripped = (value.strip() for value in values if value is not None)
+    return next(filter(None, stripped), None)
+
+
+def _file(argument: str | os.PathLike[str] | None) -> tuple[str | os.PathLike[str], str]:
+    """The path of the database file, and where it comes from."""
+    if argument:
+        return argument, "argument"
+    if variable := os.environ.get("TRACKAI_DB_PATH"):
+        return variable, "TRACKAI_DB_PATH"
+    return "~/.trackai/trackai.db", "default"
 
 
 def _database_url(text: str) -> DatabaseUrl | None:
