@@ -92,18 +92,16 @@ async def read(
     training = training if training is not None and training.pauses else None
     extent = await _extent(conn, segments)
     over_time = how.over_time or segments[0].series.axis == "time"
-    steps = float(extent.last_step) - float(extent.first_step)
-    first, last = extent.first_timestamp, extent.last_timestamp
-    times = last - first if training is None else training.at(last) - training.at(first)
-    span = float(times if over_time else steps)
-    narrow = _level(extent, decay_rate(how.amount), steps)
+    rate = decay_rate(how.amount)
+    span = _span(extent, training) if over_time else _steps(extent)
+    narrow = _level(extent, rate)
     reader = _Reader(conn, segments, Average(how.amount, span), over_time, training)
     is_alone = len(segments) == 1 and segments[0].until is None
     # Short series are as quick to read as their blocks, and have the same digits without a server.
     is_long = extent.points > _QUICK
     if blocks is not None and is_long and narrow is None and is_alone and 0 < span < math.inf:
         known = await blocks.read(segments[0], extent, over_time, training)
-        at_ends = known and moments.averages(known, decay_rate(how.amount), span)
+        at_ends = known and moments.averages(known, rate, span)
         if known is not None and at_ends is not None:
             curve = _Blockwise(reader, known, at_ends)
             return Curve(await curve.read(window, level, shown, extent), 0.0)
@@ -113,12 +111,7 @@ async def read(
         shown = shown.buckets()
     past = Range(extent.first_step, buckets.below(window.low))
     if past.low <= past.high:
-        if narrow is None:
-            async for _ in reader.pages(past):
-                pass
-        else:
-            for bucket in await _read_buckets(conn, segments, past, narrow):
-                await reader.add(bucket)
+        await reader.add_range(past, narrow)
     by_points = narrow is None or level is None or narrow > level
     if by_points or sum(bucket.points for bucket in shown) <= _FEW:
         averages = await _average_points(reader, window, shown)
@@ -169,17 +162,29 @@ async def _segment_extent(conn: Connection, segment: Segment, extent: Extent) ->
     )
 
 
-def _level(extent: Extent, rate: float, steps: float) -> int | None:
+def _steps(extent: Extent) -> float:
+    """The range of the steps."""
+    return float(extent.last_step) - float(extent.first_step)
+
+
+def _span(extent: Extent, training: TrainingTime | None) -> float:
+    """The range of the times, in microseconds, without pauses of the training."""
+    first, last = extent.first_timestamp, extent.last_timestamp
+    if training is not None:
+        first, last = training.at(first), training.at(last)
+    return float(last - first)
+
+
+def _level(extent: Extent, rate: float) -> int | None:
     """The level of the rollups to read; None to read points.
 
     Args:
         rate: the rate at which weights decay over the whole range of steps.
-        steps: the range of steps.
     """
     if extent.points <= _SHORT or extent.base is None:
         return None
     # The largest error is half of the width of a bucket times the rate.
-    width = 2 * _WITHIN / rate * steps
+    width = 2 * _WITHIN / rate * _steps(extent)
     level = math.frexp(width)[1] - 1 if 0 < width < math.inf else extent.base
     if level < extent.base and extent.points <= _LONGEST:
         return None
@@ -226,6 +231,14 @@ class _Reader:
                 times = tuple(map(self._training.at, times))
             yield self.average.add(times if self.over_time else page_steps, values)
 
+    async def add_range(self, steps: Range, level: int | None) -> None:
+        """Add what is between two steps: buckets of a level; points if it is None."""
+        if level is None:
+            await self.add_points(steps)
+            return
+        for bucket in await _read_buckets(self._conn, self._segments, steps, level):
+            await self.add(bucket)
+
     async def add(self, bucket: Bucket) -> float | None:
         """Add a bucket; returns the average at its last finite point, None without any."""
         mean = buckets.mean(bucket)
@@ -242,6 +255,7 @@ class _Reader:
         return None if mean is None else average
 
     async def add_points(self, steps: Range) -> float | None:
+        """Add points; returns the average at the last finite one, None without any."""
         latest = None
         async for averages in self.pages(steps):
             finite = (average for average in reversed(averages) if average is not None)
