@@ -12,7 +12,7 @@ from trackai.cli.output import echo, json_option, pluralize, print_json, print_t
 from trackai.values.types import INT64
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from trackai.filters.tree import Field, Named
     from trackai.reading.remote_source import RemoteSource
@@ -124,7 +124,11 @@ def runs(
             has_more=page.has_more,
             next_cursor=page.next_cursor,
         )
-        return
+    else:
+        _print_page(page, fields)
+
+
+def _print_page(page: RunPage, fields: Mapping[str, Field]) -> None:
     print_table(
         ("id", "run", "group", "state", "created", "tags", *fields),
         [

@@ -13,6 +13,9 @@ from trackai.errors import ServerUnreachableError, TrackAIError
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from trackai.client.leftovers import Leftover
 
 _NOT_SENT = 4
@@ -33,57 +36,79 @@ def sync(ctx: click.Context, dry_run: bool, to: str | None, as_json: bool) -> No
 
     The exit code is 4 if something could not be sent; it is kept.
     """
+    settings = Settings.from_env()
+    url = (settings.server_url or "").rstrip("/")
+    leftovers = _read_outbox(settings.outbox, url)
+    running = sum(leftover.is_running for leftover in leftovers)
+    deliveries = [_Delivery(leftover, to) for leftover in leftovers if not leftover.is_running]
+    if not dry_run:
+        _refuse_other_servers(deliveries, to or url)
+        sendable = [delivery for delivery in deliveries if delivery.problem is None]
+        anyio.run(_send, sendable, settings.api_key)
+    _report(deliveries, running, as_json=as_json)
+    if any(delivery.problem is not None for delivery in deliveries):
+        ctx.exit(_NOT_SENT)
+
+
+def _read_outbox(outbox_path: Path, server_url: str) -> list[Leftover]:
+    """What processes have left in the outbox, for any server.
+
+    Args:
+        server_url: the server of what is in its folder and does not name a server.
+    """
     from trackai.client import leftovers, outbox
 
-    settings = Settings.from_env()
-    found: list[Leftover] = []
-    if settings.outbox.is_dir():
-        for folder in sorted(path for path in settings.outbox.iterdir() if path.is_dir()):
-            found += leftovers.find(folder)
-    url = (settings.server_url or "").rstrip("/")
-    for leftover in found:
-        if leftover.journals[0].parent == outbox.folder_of(settings.outbox, url):
-            leftover.server_url = leftover.server_url or url
-    running = sum(leftover.is_running for leftover in found)
-    waiting = [leftover for leftover in found if not leftover.is_running]
-    sent = [_Sent(leftover, to) for leftover in waiting]
-    if not dry_run:
-        # The key is of one server, and no other may see it.
-        servers = {each.url for each in sent}
-        meant = to or url or (servers.pop() if len(servers) == 1 else None)
-        for each in sent:
-            if each.url is not None and each.url != meant:
-                each.problem = (
-                    f"it belongs to {each.url}: set TRACKAI_SERVER_URL to that address, and "
-                    "TRACKAI_API_KEY to a key of it"
-                )
-        anyio.run(_send, [each for each in sent if each.problem is None], settings.api_key)
-    for each in sent:
-        if each.problem is not None:
-            echo(f"could not send {each.name}: {each.problem}", err=True)
+    read: list[Leftover] = []
+    if outbox_path.is_dir():
+        for folder in sorted(path for path in outbox_path.iterdir() if path.is_dir()):
+            read += leftovers.find(folder)
+    for leftover in read:
+        if leftover.journals[0].parent == outbox.folder_of(outbox_path, server_url):
+            leftover.server_url = leftover.server_url or server_url
+    return read
+
+
+def _refuse_other_servers(deliveries: Sequence[_Delivery], server_url: str) -> None:
+    """Set the problem of what is not for this server: the key is of one, no other may see it.
+
+    Args:
+        server_url: "" for the server of all deliveries, if it is the same.
+    """
+    servers = {delivery.url for delivery in deliveries}
+    keyed = server_url or (servers.pop() if len(servers) == 1 else None)
+    for delivery in deliveries:
+        if delivery.url is not None and delivery.url != keyed:
+            delivery.problem = (
+                f"it belongs to {delivery.url}: set TRACKAI_SERVER_URL to that address, and "
+                "TRACKAI_API_KEY to a key of it"
+            )
+
+
+def _report(deliveries: Sequence[_Delivery], running: int, *, as_json: bool) -> None:
+    for delivery in deliveries:
+        if delivery.problem is not None:
+            echo(f"could not send {delivery.name}: {delivery.problem}", err=True)
     if as_json:
-        print_json(runs=[each.to_json() for each in sent], running=running)
-    elif sent:
+        print_json(runs=[delivery.to_json() for delivery in deliveries], running=running)
+    elif deliveries:
         print_table(
             ("project", "run", "server", "bytes", "points"),
             [
-                (each.leftover.project, each.leftover.run, each.url, each.leftover.size,
-                 each.points)
-                for each in sent
+                (delivery.leftover.project, delivery.leftover.run, delivery.url,
+                 delivery.leftover.size, delivery.points)
+                for delivery in deliveries
             ],
         )  # fmt: skip
     if running:
         echo(
             f"{pluralize(running, 'run')} of running processes, which send what they log", err=True
         )
-    if not (sent or running):
+    if not (deliveries or running):
         echo("Nothing waits to be sent.", err=True)
-    if any(each.problem is not None for each in sent):
-        ctx.exit(_NOT_SENT)
 
 
-class _Sent:
-    """What is to be sent, and what became of it."""
+class _Delivery:
+    """What is to be sent to a server, and the result."""
 
     def __init__(self, leftover: Leftover, to: str | None) -> None:
         self.leftover = leftover
@@ -109,12 +134,12 @@ class _Sent:
         }
 
 
-async def _send(items: list[_Sent], api_key: str | None) -> None:
+async def _send(deliveries: Sequence[_Delivery], api_key: str | None) -> None:
     from trackai.client import leftovers
     from trackai.client.connection import Connection
 
     line, done = ProgressLine(), 0
-    total = sum(item.leftover.size for item in items) or 1
+    total = sum(delivery.leftover.size for delivery in deliveries) or 1
 
     def advance(size: int) -> None:
         nonlocal done
@@ -123,19 +148,19 @@ async def _send(items: list[_Sent], api_key: str | None) -> None:
 
     connections: dict[str, Connection] = {}
     unreachable: dict[str, str] = {}
-    for item in items:
-        if item.url is None:
-            item.problem = "nothing says to which server it belongs: use --to"
+    for delivery in deliveries:
+        if delivery.url is None:
+            delivery.problem = "nothing says to which server it belongs: use --to"
             continue
         try:
-            connection = connections.get(item.url)
+            connection = connections.get(delivery.url)
             if connection is None:
-                connection = connections[item.url] = Connection(item.url, api_key)
-            item.problem = unreachable.get(item.url)
-            if item.problem is None:
-                item.points = await leftovers.send(connection, item.leftover, advance)
+                connection = connections[delivery.url] = Connection(delivery.url, api_key)
+            delivery.problem = unreachable.get(delivery.url)
+            if delivery.problem is None:
+                delivery.points = await leftovers.send(connection, delivery.leftover, advance)
         except (TrackAIError, OSError) as error:
-            item.problem = str(error)
+            delivery.problem = str(error)
             if isinstance(error, ServerUnreachableError):
-                unreachable[item.url] = item.problem
+                unreachable[delivery.url] = delivery.problem
     line.share(total, total, "bytes")
