@@ -17,8 +17,8 @@ from trackai.ingest.intake import Intake, Receipt
 from trackai.ingest.launch import Launch, Process
 from trackai.ingest.run_request import RunRequest
 from trackai.settings import DatabaseUrl
-from trackai.store.catalogue import artifacts, keys, projects, runs, tags
-from trackai.store.catalogue.artifacts import NewVersion
+from trackai.store.catalogue import artifact_versions, artifacts, keys, projects, runs, tags
+from trackai.store.catalogue.artifact_versions import NewVersion
 from trackai.store.catalogue.keys import Grant
 from trackai.store.factory import create_store
 from trackai.store.upkeep import deletion
@@ -216,7 +216,7 @@ async def test_versions_of_an_artifact_are_numbered_once(servers: list[Store], d
             tags=[f"t{number}"],
             timestamp=5,
         )
-        return await server.change(lambda conn: artifacts.add(conn, 1, run_id, new))
+        return await server.change(lambda conn: artifact_versions.add(conn, 1, run_id, new))
 
     await together(servers, log)
     rows = await _rows(db, "SELECT version, logged_at FROM artifact_versions ORDER BY version")

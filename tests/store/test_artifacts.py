@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trackai.errors import InvalidInputError, NotFoundError
-from trackai.store.catalogue import artifacts, projects, runs
-from trackai.store.catalogue.artifacts import NewVersion
+from trackai.store.catalogue import artifact_versions, artifacts, projects, runs
+from trackai.store.catalogue.artifact_versions import NewVersion
 from trackai.store.upkeep import deletion
 from trackai.structs.records import ArtifactFile
 
@@ -44,7 +44,9 @@ async def add(db: Database, run_id: int, new: NewVersion) -> tuple[int, list[str
     async with db.write() as conn:
         project_id = await runs.project_of(conn, run_id)
         assert project_id is not None
-        stored = await artifacts.get(conn, await artifacts.add(conn, project_id, run_id, new))
+        stored = await artifacts.get(
+            conn, await artifact_versions.add(conn, project_id, run_id, new)
+        )
     return stored.version, stored.aliases
 
 
@@ -121,8 +123,8 @@ async def test_versions_go_with_the_last_run_that_logged_them(
     await add(db, first, version(own, aliases=["best"]))
     async with db.write() as conn:
         stored = await artifacts.resolve(conn, "m:v2")
-        await artifacts.use(conn, stored.id, third, now=1)
-        await artifacts.use(conn, stored.id, third, now=2)
+        await artifact_versions.use(conn, stored.id, third, now=1)
+        await artifact_versions.use(conn, stored.id, third, now=2)
         assert (await artifacts.get(conn, stored.id)).used_by == [third]
     await add(db, second, version(other))
     await deletion.delete_run(db, first)
@@ -139,7 +141,9 @@ async def test_the_versions_of_a_run(db: Database, run_ids: list[int]) -> None:
     await add(db, run_ids[0], version(A))
     await add(db, run_ids[1], version(B))
     async with db.write() as conn:
-        await artifacts.use(conn, (await artifacts.resolve(conn, "m:v0")).id, run_ids[1], now=1)
+        await artifact_versions.use(
+            conn, (await artifacts.resolve(conn, "m:v0")).id, run_ids[1], now=1
+        )
     assert [*await aliases(db, run_id=run_ids[1])] == [1, 0]
     assert [*await aliases(db, run_id=run_ids[0])] == [0]
     assert [*await aliases(db, project_id=1, name="m", type_="model", digest=version(B).digest)]
@@ -163,7 +167,7 @@ async def test_a_loaded_version_keeps_its_number_if_it_is_free(
 
         async def load(content: str, number: int, **fields: Any) -> int | None:
             new = version(content, **fields)
-            return await artifacts.load(conn, 1, run_ids[1], new, number)
+            return await artifact_versions.load(conn, 1, run_ids[1], new, number)
 
         assert await load(B, 5, aliases=["best", "new", "latest"], logged_at=20) == 5
         assert await load(B, 5) is None  # again

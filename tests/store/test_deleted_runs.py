@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from trackai.store.catalogue import (
-    artifacts,
+    artifact_versions,
     batches,
     configs,
     environments,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from trackai.store.engine.store import Store
 
 _TABLES = (
-    "runs", *runs.RUN_TABLES, *runs.SERIES_TABLES, "artifact_versions", *artifacts.VERSION_TABLES,
-    "deleted_series",
+    "runs", *runs.RUN_TABLES, *runs.SERIES_TABLES, "artifact_versions",
+    *artifact_versions.VERSION_TABLES, "deleted_series",
 )  # fmt: skip
 
 
@@ -62,11 +62,11 @@ async def _fill(conn: Connection, project: str, number: int) -> list[int]:
             "INSERT INTO imports (run_id, part, fingerprint) VALUES (?, 'p', 'f')", (run.id,)
         )
         for artifact in (name, "shared"):
-            await artifacts.add(
+            await artifact_versions.add(
                 conn,
                 project_id,
                 run.id,
-                artifacts.NewVersion(
+                artifact_versions.NewVersion(
                     name=artifact,
                     type="model",
                     aliases=("best",),
@@ -119,7 +119,7 @@ async def test_a_deletion_knows_all_tables_that_refer_to_its_rows(db: Store) -> 
         by_parent.setdefault(parent, set()).add(table)
     assert by_parent["runs"] == set(runs.RUN_TABLES)
     assert by_parent["series"] == set(runs.SERIES_TABLES)
-    assert by_parent["artifact_versions"] == set(artifacts.VERSION_TABLES)
+    assert by_parent["artifact_versions"] == set(artifact_versions.VERSION_TABLES)
     assert by_parent["writers"] <= set(runs.RUN_TABLES)
     assert by_parent.keys() == {
         "projects", "runs", "series", "writers", "artifacts", "artifact_versions",

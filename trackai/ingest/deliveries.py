@@ -16,6 +16,7 @@ import msgspec
 
 from trackai.errors import NotFoundError, PermissionDeniedError, TrackAIError
 from trackai.store.catalogue import (
+    artifact_versions,
     artifacts,
     configs,
     environments,
@@ -26,7 +27,7 @@ from trackai.store.catalogue import (
     slugs,
     writers,
 )
-from trackai.store.catalogue.artifacts import NewVersion
+from trackai.store.catalogue.artifact_versions import NewVersion
 from trackai.store.catalogue.writers import Place
 from trackai.store.engine.sql import lock
 from trackai.store.points import metrics, series
@@ -328,7 +329,7 @@ async def _store_artifact(
         description=logged.description, metadata=logged.metadata,
         timestamp=item.time(logged.timestamp),
     )  # fmt: skip
-    await artifacts.add(conn, project_id, place.run_id, new)
+    await artifact_versions.add(conn, project_id, place.run_id, new)
 
 
 async def _store_use(conn: Connection, item: Delivery, place: Place, use: Used) -> None:
@@ -339,7 +340,9 @@ async def _store_use(conn: Connection, item: Delivery, place: Place, use: Used) 
             return
         version_id = await artifacts.find(conn, project_id, use.type_, use.name, use.version)
         if version_id is not None:
-            await artifacts.use(conn, version_id, place.run_id, now=item.time(use.timestamp))
+            await artifact_versions.use(
+                conn, version_id, place.run_id, now=item.time(use.timestamp)
+            )
 
 
 async def _place(conn: Connection, item: Delivery, *, is_new: bool) -> Place | None:

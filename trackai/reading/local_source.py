@@ -16,6 +16,7 @@ from trackai.filters.parser import parse_field, parse_fields, parse_filter
 from trackai.reading.history import Curve, read_images
 from trackai.reading.source import check_aliases, check_change
 from trackai.store.catalogue import (
+    artifact_versions,
     artifacts,
     configs,
     environments,
@@ -349,8 +350,10 @@ class LocalSource:
 
         async def change(conn: Connection) -> ArtifactVersion:
             await artifacts.get(conn, version_id)
-            await artifacts.set_aliases(conn, version_id, add=add, remove=remove)
-            await artifacts.describe(conn, version_id, description=description, metadata=text)
+            await artifact_versions.set_aliases(conn, version_id, add=add, remove=remove)
+            await artifact_versions.describe(
+                conn, version_id, description=description, metadata=text
+            )
             return await artifacts.get(conn, version_id)
 
         return self._write(change)

@@ -19,7 +19,7 @@ from trackai.api.requests import (
 from trackai.api.responses import JSONResponse, respond
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.store.blobs.threads import in_thread
-from trackai.store.catalogue import artifacts
+from trackai.store.catalogue import artifact_versions, artifacts
 from trackai.structs.records import ArtifactFilePage, ArtifactPage
 from trackai.values import cursors
 from trackai.values.artifact_names import alias_problem
@@ -142,10 +142,10 @@ async def change_artifact(request: Request) -> Response:
 
     async def set_fields(conn: Connection) -> ArtifactVersion:
         await artifacts.get(conn, version_id)
-        await artifacts.set_aliases(
+        await artifact_versions.set_aliases(
             conn, version_id, add=change.add_aliases, remove=change.remove_aliases
         )
-        await artifacts.describe(
+        await artifact_versions.describe(
             conn, version_id, description=change.description, metadata=metadata
         )
         return await artifacts.get(conn, version_id)

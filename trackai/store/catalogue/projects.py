@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trackai.errors import ConflictError, NotFoundError
-from trackai.store.catalogue import artifacts, deleted_series, slugs
+from trackai.store.catalogue import artifact_versions, deleted_series, slugs
 from trackai.store.engine.sql import lock
 from trackai.structs.records import Project, ProjectSummary
 from trackai.values.times import utc
@@ -230,7 +230,7 @@ async def delete(conn: Connection, project_id: int) -> Project:
     runs = await conn.execute_fetchall("SELECT id FROM runs WHERE project_id = ?", (project_id,))
     run_ids = [run_id for (run_id,) in runs]
     await deleted_series.mark(conn, run_ids)
-    await artifacts.release(conn, run_ids)
+    await artifact_versions.release(conn, run_ids)
     await conn.execute("DELETE FROM projects WHERE id = ?", (project_id,))
     return project
 

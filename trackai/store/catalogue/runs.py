@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 import msgspec
 
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
-from trackai.store.catalogue import artifacts, deleted_series, slugs
+from trackai.store.catalogue import artifact_versions, deleted_series, slugs
 from trackai.store.catalogue import tags as store_tags
 from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import json_array, lock
@@ -428,7 +428,7 @@ async def delete_all(conn: Connection, run_ids: Sequence[int], *, bulk: bool = F
     """
     await lock(conn, "runs", run_ids, to_delete=True)
     await deleted_series.mark(conn, run_ids)
-    await artifacts.release(conn, run_ids)
+    await artifact_versions.release(conn, run_ids)
     ids = json_array(run_ids)
     of_runs = "run_id IN (SELECT value FROM json_each(?))"
     if bulk and not isinstance(conn, Shared):  # others always cascade

@@ -90,6 +90,13 @@ class JsonArray(str):
     items: list[int] | list[str]
 
 
+async def fetch_integer(conn: Connection, query: str, *values: Any) -> int | None:
+    """The integer that a query returns; None without a row."""
+    for (value,) in await conn.execute_fetchall(query, values):
+        return None if value is None else int(value)
+    return None
+
+
 def json_array(values: Iterable[int] | Iterable[str]) -> JsonArray:
     """Encode values as the JSON array that `IN (SELECT value FROM json_each(?))` takes.
 

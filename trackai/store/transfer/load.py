@@ -10,6 +10,7 @@ import msgspec
 from trackai.errors import InvalidInputError
 from trackai.store.blobs.blob_store import Blob
 from trackai.store.catalogue import (
+    artifact_versions,
     artifacts,
     configs,
     environments,
@@ -20,7 +21,7 @@ from trackai.store.catalogue import (
     tags,
     writers,
 )
-from trackai.store.catalogue.artifacts import NewVersion
+from trackai.store.catalogue.artifact_versions import NewVersion
 from trackai.store.catalogue.files import NewFile
 from trackai.store.engine.sql import lock
 from trackai.store.points import metrics, series
@@ -264,7 +265,7 @@ async def add_artifact(conn: Connection, run_id: int, head: ArtifactHead) -> int
         metadata=msgspec.json.encode(head.metadata).decode(), timestamp=head.timestamp,
         created_at=head.created_at, logged_at=head.logged_at,
     )  # fmt: skip
-    return await artifacts.load(conn, project.id, run_id, new, head.version)
+    return await artifact_versions.load(conn, project.id, run_id, new, head.version)
 
 
 async def add_use(conn: Connection, run_id: int, head: ArtifactHead) -> bool:
@@ -274,7 +275,7 @@ async def add_use(conn: Connection, run_id: int, head: ArtifactHead) -> bool:
         conn, project.id, head.artifact_type, head.name, head.digest
     )
     if version_id is not None:
-        await artifacts.use(conn, version_id, run_id, now=head.timestamp)
+        await artifact_versions.use(conn, version_id, run_id, now=head.timestamp)
     return version_id is not None
 
 
