@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -46,10 +47,16 @@ MODULES = {
 }
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of the syntax tree of a file, which several tests read."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(path: Path) -> set[str]:
     """The modules of TrackAI that a file imports: for types and inside functions, too."""
     modules = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             modules |= names & MODULES.keys()
@@ -102,7 +109,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 def test_imports_are_written_in_full() -> None:
     """Others are not seen above: relative ones, and the public names, which are the SDK's."""
     for module, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.ImportFrom):
                 assert node.level == 0, path
             if isinstance(node, ast.ImportFrom) and node.module == "trackai":
@@ -132,7 +139,7 @@ def test_the_rows_are_all_there() -> None:
 def test_only_settings_reads_the_environment() -> None:
     readers = set()
     for path in MODULES.values():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}:
                 readers.add(path.name)
     assert readers == {"settings.py"}
