@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -51,16 +52,23 @@ def doctor(path: Path, *options: str) -> tuple[int, list[str]]:
     return result.returncode, [finding["what"] for finding in findings]
 
 
-def interrupt_deletion(db_path: Path, tmp_path: Path, at: str) -> None:
-    (tmp_path / "file").write_bytes(os.urandom(50_000))
-    run = trackai.init(project="p", name="r")
-    for step in range(60_000):
-        run.log({"a": step, "b": step / 2}, step=step)
-    trackai.save(str(tmp_path / "file"))
-    run.finish()
-    run = trackai.init(project="p", name="kept")
-    run.log({"a": 1})
-    run.finish()
+@pytest.fixture(scope="module")
+def store_of_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a database with a long run "r" that has a file, and a run "kept"."""
+    folder = tmp_path_factory.mktemp("leftovers")
+    (folder / "file").write_bytes(os.urandom(50_000))
+    db_path = folder / "store" / "trackai.db"
+    with trackai.init(project="p", name="r", db_path=db_path) as run:
+        for step in range(60_000):
+            run.log({"a": step, "b": step / 2}, step=step)
+        run.save(str(folder / "file"))
+    with trackai.init(project="p", name="kept", db_path=db_path) as run:
+        run.log({"a": 1})
+    return db_path.parent
+
+
+def interrupt_deletion(db_path: Path, store_of_runs: Path, at: str) -> None:
+    shutil.copytree(store_of_runs, db_path.parent)
     arguments = [sys.executable, "-c", KILLED, at, str(db_path)]
     killed = subprocess.run(arguments, check=False, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -70,8 +78,10 @@ MOMENTS = ["files.forget", "garbage.collect", "garbage._vacuum"]
 
 
 @pytest.mark.parametrize("at", MOMENTS)
-def test_doctor_completes_an_interrupted_deletion(db_path: Path, tmp_path: Path, at: str) -> None:
-    interrupt_deletion(db_path, tmp_path, at)
+def test_doctor_completes_an_interrupted_deletion(
+    db_path: Path, store_of_runs: Path, at: str
+) -> None:
+    interrupt_deletion(db_path, store_of_runs, at)
     code, findings = doctor(db_path)
     assert code == 4
     assert any("belong to no run" in what for what in findings) == (at == "files.forget")
@@ -82,8 +92,10 @@ def test_doctor_completes_an_interrupted_deletion(db_path: Path, tmp_path: Path,
 
 
 @pytest.mark.parametrize("at", MOMENTS)
-def test_a_server_completes_an_interrupted_deletion(db_path: Path, tmp_path: Path, at: str) -> None:
-    interrupt_deletion(db_path, tmp_path, at)
+def test_a_server_completes_an_interrupted_deletion(
+    db_path: Path, store_of_runs: Path, at: str
+) -> None:
+    interrupt_deletion(db_path, store_of_runs, at)
     with serving(db_path):
         deadline = time.monotonic() + 30
         while db_path.stat().st_size > 500_000 or list(FolderBlobs.beside(db_path).all_blobs()):
