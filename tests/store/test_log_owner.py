@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 import pytest
@@ -19,37 +21,65 @@ from trackai.store.catalogue import projects
 from trackai.store.engine import log_owner, stamps, write_ahead_log
 from trackai.store.engine.database import Database
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 pytestmark = pytest.mark.sqlite("about the write-ahead log")
 
-# Creates projects, one transaction each, and dies with them in the log.
+# For each line, forks a process that creates projects, one transaction each, and dies with them in
+# the log. Modules are imported only once.
 CREATE = """
-import os, signal, sys, anyio
+import json, os, signal, sys, traceback
 from pathlib import Path
+import anyio
 from trackai.store.catalogue import projects
 from trackai.store.engine.database import Database
 
-async def main():
-    db = Database(Path(sys.argv[1]))
-    for name in sys.argv[3:]:
+async def create(path, end, names):
+    db = Database(Path(path))
+    for name in names:
         async with db.write() as conn:
             await projects.create(conn, name, name, now=1)
             await conn.execute("CREATE TABLE IF NOT EXISTS filling (x)")
             await conn.execute("INSERT INTO filling VALUES (zeroblob(60000))")
-    if sys.argv[2] == "close":
+    if end == "close":
         await db.close()
-    elif sys.argv[2] == "checkpoint":
+    elif end == "checkpoint":
         async with db.read() as conn:
             await conn.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
     os.kill(os.getpid(), signal.SIGKILL)
 
-anyio.run(main)
+for line in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            anyio.run(create, *json.loads(line))
+        except BaseException:
+            traceback.print_exc()
+        os._exit(1)
+    print(os.waitpid(pid, 0)[1], flush=True)
 """
 
 
-def create(path: Path, end: str, *names: str) -> None:
-    """Create projects in a process that is killed, after it has closed the database or not."""
-    arguments = [sys.executable, "-c", CREATE, str(path), end, *names]
-    assert subprocess.run(arguments, check=False, timeout=60).returncode == -signal.SIGKILL
+class Create(Protocol):
+    """Creates projects in a process that is killed, after it has closed the database or not."""
+
+    def __call__(self, path: Path, end: str, *names: str) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def create() -> Iterator[Create]:
+    with subprocess.Popen(
+        [sys.executable, "-c", CREATE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def request(path: Path, end: str, *names: str) -> None:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            print(json.dumps([str(path), end, names]), file=process.stdin, flush=True)
+            assert int(process.stdout.readline()) == signal.SIGKILL
+
+        yield request
 
 
 async def names(path: Path) -> list[str]:
@@ -98,7 +128,7 @@ COPIES = [plain, backup_api, vacuum_into, command]
 @pytest.mark.parametrize("place", ["move", "overwrite", "remove"])
 @pytest.mark.parametrize("end", ["kill", "checkpoint"])
 async def test_an_older_copy_replaces_the_file_of_a_killed_process(
-    tmp_path: Path, copy_with: object, place: str, end: str
+    create: Create, tmp_path: Path, copy_with: object, place: str, end: str
 ) -> None:
     path, copy = tmp_path / "x.db", tmp_path / "copy.db"
     create(path, "close", "a", "b")
@@ -124,7 +154,7 @@ async def test_an_older_copy_replaces_the_file_of_a_killed_process(
 @pytest.mark.parametrize("copy_with", COPIES)
 @pytest.mark.parametrize("place", ["move", "overwrite"])
 async def test_a_copy_is_restored_again_and_again(
-    tmp_path: Path, copy_with: object, place: str
+    create: Create, tmp_path: Path, copy_with: object, place: str
 ) -> None:
     """The log of the restored file does not fit the copy, which is all that file had before."""
     path, copy = tmp_path / "x.db", tmp_path / "copy.db"
@@ -142,7 +172,7 @@ async def test_a_copy_is_restored_again_and_again(
 
 @pytest.mark.parametrize("copy_with", [backup_api, vacuum_into, command])
 async def test_a_copy_that_was_made_while_the_log_was_written(
-    tmp_path: Path, copy_with: object
+    create: Create, tmp_path: Path, copy_with: object
 ) -> None:
     """VACUUM arranges pages differently; a copy of the pages may take the log of its original."""
     path, copy = tmp_path / "x.db", tmp_path / "copy.db"
@@ -163,7 +193,7 @@ async def test_a_copy_that_was_made_while_the_log_was_written(
     assert len(orphaned(path)) == (not fits)
 
 
-async def test_the_log_of_another_database(tmp_path: Path) -> None:
+async def test_the_log_of_another_database(create: Create, tmp_path: Path) -> None:
     path, other = tmp_path / "x.db", tmp_path / "other.db"
     create(path, "close", "a")
     create(other, "kill", "b", "c")
@@ -210,7 +240,7 @@ def leave(path: Path) -> Path:
 @pytest.mark.parametrize("end", ["kill", "checkpoint"])
 @pytest.mark.parametrize("is_new", [True, False])
 async def test_the_log_of_a_killed_process_is_applied(
-    tmp_path: Path, move: object, end: str, is_new: bool
+    create: Create, tmp_path: Path, move: object, end: str, is_new: bool
 ) -> None:
     path = tmp_path / "store" / "x.db"
     path.parent.mkdir()
@@ -224,7 +254,7 @@ async def test_the_log_of_a_killed_process_is_applied(
 
 @pytest.mark.parametrize("pages", range(0, 60, 7))
 async def test_the_log_is_applied_after_a_kill_within_a_checkpoint(
-    tmp_path: Path, pages: int
+    create: Create, tmp_path: Path, pages: int
 ) -> None:
     """A checkpoint writes the newest version of each page, in order."""
     path = tmp_path / "x.db"
@@ -261,7 +291,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 )  # fmt: skip
 @pytest.mark.parametrize("first", [True, False])
 async def test_the_log_of_another_program_is_applied(
-    tmp_path: Path, statements: list[str], first: bool
+    create: Create, tmp_path: Path, statements: list[str], first: bool
 ) -> None:
     """It writes no stamps, before or after transactions that do."""
     path = tmp_path / "x.db"
@@ -278,7 +308,7 @@ async def test_the_log_of_another_program_is_applied(
     assert orphaned(path) == []
 
 
-async def test_a_damaged_log_is_left_to_sqlite(tmp_path: Path) -> None:
+async def test_a_damaged_log_is_left_to_sqlite(create: Create, tmp_path: Path) -> None:
     """After a power failure, pages of a log may be missing: SQLite ignores what follows."""
     path = tmp_path / "x.db"
     create(path, "close", "a")
@@ -293,7 +323,7 @@ async def test_a_damaged_log_is_left_to_sqlite(tmp_path: Path) -> None:
 @pytest.mark.parametrize("opens_first", ["user", "other"])
 @pytest.mark.parametrize("copy_with", COPIES)
 async def test_a_copy_is_moved_into_place_under_a_process(
-    tmp_path: Path, copy_with: object, opens_first: str
+    create: Create, tmp_path: Path, copy_with: object, opens_first: str
 ) -> None:
     """Another process may open the copy before the user of the former file notices it."""
     path, copy = tmp_path / "x.db", tmp_path / "copy.db"
@@ -308,11 +338,11 @@ async def test_a_copy_is_moved_into_place_under_a_process(
     await db.checkpoint()  # the log is empty
     copy.replace(path)
     if opens_first == "other":
-        await anyio.run_process([sys.executable, "-c", CREATE, str(path), "kill", "d"], check=False)
+        await anyio.to_thread.run_sync(create, path, "kill", "d")
     async with db.write() as conn:
         await projects.create(conn, "e", "e", now=1)
     if opens_first == "user":
-        await anyio.run_process([sys.executable, "-c", CREATE, str(path), "kill", "d"], check=False)
+        await anyio.to_thread.run_sync(create, path, "kill", "d")
     async with db.write() as conn:
         await projects.create(conn, "f", "f", now=1)
     await db.close()
@@ -330,7 +360,7 @@ def test_stamps_succeed_each_other() -> None:
 
 
 async def test_a_log_is_compared_again_before_it_is_set_aside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    create: Create, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process may start the log again between reading the file and reading the log."""
     path = tmp_path / "x.db"
@@ -342,7 +372,7 @@ async def test_a_log_is_compared_again_before_it_is_set_aside(
     assert orphaned(path) == []
 
 
-async def test_reading_writes_no_stamp(tmp_path: Path) -> None:
+async def test_reading_writes_no_stamp(create: Create, tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     create(path, "close", "a")
     before = path.read_bytes()
