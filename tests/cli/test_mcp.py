@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from mcp import ClientSession, StdioServerParameters, stdio_client
 
 import trackai
 from tests.conftest import serving
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from anyio.from_thread import BlockingPortal
+    from mcp import ClientSession
 
 
 class Agent:
@@ -58,6 +58,9 @@ class Agent:
 @asynccontextmanager
 async def connected(*options: str, errors: Path | None = None, **env: str) -> AsyncIterator[Agent]:
     """Start `trackai mcp`, and connect to it; its stderr must stay empty."""
+    # Imported here: it takes a second, and every worker collects these tests.
+    from mcp import ClientSession, StdioServerParameters, stdio_client
+
     command = [sys.executable, "-m", "trackai.cli", "mcp", *options]
     parameters = StdioServerParameters(
         command=command[0], args=command[1:], env={**os.environ, **env}
