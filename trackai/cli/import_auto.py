@@ -46,11 +46,11 @@ def auto(ctx: click.Context, path: Path, dry_run: bool, place: Place, as_json: b
     if not sources:
         raise click.ClickException(f"{path}: nothing to import found; looked for {looked_for()}")
     if as_json and dry_run:
-        listed = [{"tracker": found.kind, "path": str(found.path)} for found in sources]
+        listed = [{"tracker": source.kind, "path": str(source.path)} for source in sources]
         print_json(sources=listed, problems=searched.problems)
     elif not as_json:
-        for found in sources:
-            echo(f"{found.kind}  {relative(found.path, path)}")
+        for source in sources:
+            echo(f"{source.kind}  {relative(source.path, path)}")
         if dry_run:
             for problem in searched.problems:
                 echo(f"problem: {problem.where}: {problem.problem}", err=True)
@@ -73,19 +73,19 @@ async def _import_all(
     from trackai.importers.merge import merge
 
     started = time.monotonic()
-    databases = [found for found in sources if is_database(found)]
-    neptune = [found for found in sources if found.kind == "neptune"]
-    streams = [found for found in sources if found not in (*databases, *neptune)]
+    databases = [file for file in sources if is_database(file)]
+    neptune = [file for file in sources if file.kind == "neptune"]
+    streams = [file for file in sources if file not in (*databases, *neptune)]
     source = Source(path, streams, receipt=receipt, progress=ProgressLine())
     await load_runs(target, source.read(), receipt, source.find_bytes)
-    for found in databases:
-        progress = NamedProgress(ProgressLine(), f"trackai {relative(found.path, path)}")
+    for file in databases:
+        progress = NamedProgress(ProgressLine(), f"trackai {relative(file.path, path)}")
         try:
-            await merge(target, found.path, receipt, progress)
+            await merge(target, file.path, receipt, progress)
         except (ForeignDatabaseError, NewerSchemaError, StoreDamagedError) as error:
-            receipt.add_problem(relative(found.path, path), str(error))
-    for found in neptune:
-        await exports.load(target, found.path, receipt, ProgressLine())
+            receipt.add_problem(relative(file.path, path), str(error))
+    for file in neptune:
+        await exports.load(target, file.path, receipt, ProgressLine())
     receipt.sum_up()
     receipt.seconds = round(time.monotonic() - started, 3)
     return receipt

@@ -188,8 +188,8 @@ def search(source: Source, arguments: Search) -> dict[str, Any]:
         "metrics": metrics,
         "config_keys": keys,
     }
-    more = "search for a longer text, or pass a project"
-    return bounded(plain(answer), dict.fromkeys(("runs", "metrics", "config_keys"), more))
+    hint = "search for a longer text, or pass a project"
+    return bounded(plain(answer), dict.fromkeys(("runs", "metrics", "config_keys"), hint))
 
 
 class GetRun(Arguments):
@@ -215,8 +215,7 @@ def get_run(source: Source, arguments: GetRun) -> dict[str, Any]:
             if fnmatchcase(metric.path, arguments.metrics)
         },
     }
-    more = "pass a pattern as {}"
-    hints = {name: more.format(name) for name in ("config", "metrics")}
+    hints = {name: f"pass a pattern as {name}" for name in ("config", "metrics")}
     return bounded(plain(answer), hints)
 
 

@@ -206,11 +206,11 @@ class StoredArtifact:
             names: only the files with these names.
         """
         source, record = self._stored()
-        wanted = None if names is None else set(names)
+        chosen = None if names is None else set(names)
         return [
             _entry(self, file)
             for file in source.artifact_files(record.id)
-            if wanted is None or file.name in wanted
+            if chosen is None or file.name in chosen
         ]
 
     def get_entry(self, name: str | os.PathLike[str]) -> ArtifactEntry:
@@ -219,10 +219,10 @@ class StoredArtifact:
         Raises:
             NotFoundError: it does not exist.
         """
-        wanted = Path(name).as_posix()
-        for entry in self.files([wanted]):
+        posix_name = Path(name).as_posix()
+        for entry in self.files([posix_name]):
             return entry
-        raise NotFoundError(f"artifact {self.source_name} has no file {wanted!r}")
+        raise NotFoundError(f"artifact {self.source_name} has no file {posix_name!r}")
 
     get_path = get_entry
 

@@ -236,8 +236,8 @@ class LocalSource:
         async def read(db: Store) -> dict[str, ChartData]:
             async with db.snapshot() as conn:
                 # If a metric has two series, the one with steps comes last.
-                found = await lineage.find_many(conn, [run_id], paths, inherited=False)
-                many = {segments[0].series.path: segments for _, segments in found}
+                metrics = await lineage.find_many(conn, [run_id], paths, inherited=False)
+                many = {segments[0].series.path: segments for _, segments in metrics}
                 cursor = await arrivals.last(conn, run_id)
                 drawn = await charts.read(conn, list(many.values()), points)
             return {

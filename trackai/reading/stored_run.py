@@ -258,10 +258,10 @@ class StoredRun:
         paths = self._source.paths(self.id)
         if keys is not None:
             special = (history_rows.STEP, history_rows.TIME, history_rows.RUNTIME)
-            wanted = [key for key in keys if key not in special]
-            if not set(wanted) <= set(paths):
+            metrics = [key for key in keys if key not in special]
+            if not set(metrics) <= set(paths):
                 return iter(())
-            paths = wanted or paths
+            paths = metrics or paths
         rows = history_rows.scan(self._source, self.id, paths, step_min=min_step, step_max=max_step)
         rows = (row for row in rows if max_step is None or row[history_rows.STEP] < max_step)
         return history_rows.with_seconds(rows, self.created_at, keys)

@@ -46,16 +46,16 @@ def references(text: str, project: str | None = None) -> Iterator[ArtifactRef]:
     """
     name, colon, selector = text.rpartition(":")
     heads = [(name, selector)] if colon and name and selector else []
-    for head, wanted in (*heads, (text, LATEST)):
-        yield ArtifactRef(project, head, wanted)
+    for head, version in (*heads, (text, LATEST)):
+        yield ArtifactRef(project, head, version)
         first, _, rest = head.partition("/")
         if rest:
-            yield ArtifactRef(first, rest, wanted)
+            yield ArtifactRef(first, rest, version)
             second, _, last = rest.partition("/")
             if last:
-                yield ArtifactRef(second, last, wanted)
+                yield ArtifactRef(second, last, version)
             if _REGISTRY.fullmatch(first) or _REGISTRY.fullmatch(second):
-                yield ArtifactRef(project, rest.rpartition("/")[2], wanted)
+                yield ArtifactRef(project, rest.rpartition("/")[2], version)
 
 
 def version_number(selector: str) -> int | None:

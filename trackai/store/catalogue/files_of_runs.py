@@ -66,8 +66,8 @@ async def list_steps(
         """,
         (json_array(run_ids), path, limit - 1, limit),
     )
-    found = list(rows)
-    return FileSteps([step for step, _ in found], found[0][1] if found else 0)
+    steps = list(rows)
+    return FileSteps([step for step, _ in steps], steps[0][1] if steps else 0)
 
 
 async def list_at(

@@ -144,10 +144,10 @@ async def _with_baseline(conn: Connection, view: View) -> View:
     """Look up the run that the view compares others with."""
     rows = view.layout.rows
     if isinstance(rows, TableRows) and rows.baseline is not None:
-        found = await conn.execute_fetchall(
+        runs = await conn.execute_fetchall(
             "SELECT id FROM runs WHERE uid = ?", (rows.baseline.uid,)
         )
-        view.baseline_id = next((row_id for (row_id,) in found), None)
+        view.baseline_id = next((row_id for (row_id,) in runs), None)
     return view
 
 

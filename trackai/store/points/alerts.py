@@ -61,18 +61,18 @@ async def list_latest(
     shows_all = archived or run_id is not None
     sources = [source for source in every if shows_all or not source.is_archived]
     hidden = [source for source in every if source.is_archived and not shows_all]
-    found: list[tuple[_Source, PointRow]] = []
+    latest: list[tuple[_Source, PointRow]] = []
     for start in range(0, len(sources), _SERIES_AT_ONCE):
         batch = sources[start : start + _SERIES_AT_ONCE]
-        # Series are sorted: what follows is older than what is found.
-        if len(found) == limit and batch[0].last_timestamp < found[-1][1][1]:
+        # Sources are sorted by their last alerts: those of the following ones are older.
+        if len(latest) == limit and batch[0].last_timestamp < latest[-1][1][1]:
             break
-        found += await _read(conn, batch, limit)
-        found.sort(key=lambda item: (item[1][1], item[0].series_id), reverse=True)
-        del found[limit:]
+        latest += await _read(conn, batch, limit)
+        latest.sort(key=lambda item: (item[1][1], item[0].series_id), reverse=True)
+        del latest[limit:]
     total = sum(source.points for source in sources)
     return AlertPage(
-        [_alert(source, row) for source, row in found],
+        [_alert(source, row) for source, row in latest],
         total,
         archived=sum(source.points for source in hidden),
         archived_runs=len({source.run_id for source in hidden}),
@@ -122,10 +122,10 @@ async def _read(
         sorted({source.run_id for source in sources}),
         sorted({source.path for source in sources}),
     )
-    wanted = [series for _, _, series in many if series.id in by_id]
+    chosen = [series for _, _, series in many if series.id in by_id]
     return [
         (by_id[series.id], row)
-        for series, rows in await tails.last_points(conn, wanted, limit)
+        for series, rows in await tails.last_points(conn, chosen, limit)
         for row in rows
     ]
 

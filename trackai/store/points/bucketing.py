@@ -271,9 +271,9 @@ class Blocks:
 
     def read(self, span: Span) -> NumberedBuckets:
         """The buckets of a span."""
-        found = self._blocks_of(span)
+        numbers = self._blocks_of(span)
         level = self._packed[span.level]
-        unpacked = [blocks.unpack(block, level[block]) for block in found]
+        unpacked = [blocks.unpack(block, level[block]) for block in numbers]
         return thinning.join(unpacked).between(span.first, span.last)
 
     def replace(self, span: Span, new: dict[int, Bucket]) -> None:

@@ -40,7 +40,7 @@ async def compact(conn: Connection, after: int) -> int:
         return 0
     if not after:
         await _forget_arrivals(conn)
-    found: list[Any] = list(
+    fragmented: list[Any] = list(
         await conn.execute_fetchall(
             f"""
         SELECT series_id, writer_id FROM pieces WHERE points < {piece.SMALL} AND series_id > ?
@@ -50,7 +50,7 @@ async def compact(conn: Connection, after: int) -> int:
             (after,),
         )
     )
-    last_id = found[-1][0] if len(found) == _SERIES else 0
+    last_id = fragmented[-1][0] if len(fragmented) == _SERIES else 0
     # Runs that other transactions change are passed over.
     rows = await conn.execute_fetchall(
         """
@@ -60,7 +60,7 @@ async def compact(conn: Connection, after: int) -> int:
         JOIN runs ON runs.id = writers.run_id
         FOR NO KEY UPDATE OF runs SKIP LOCKED
         """,
-        (list(map(itemgetter(0), found)), list(map(itemgetter(1), found))),
+        (list(map(itemgetter(0), fragmented)), list(map(itemgetter(1), fragmented))),
     )
     for series_id, writer_id in rows:
         await _compact(conn, series_id, writer_id)

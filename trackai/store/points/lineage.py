@@ -101,9 +101,9 @@ async def find_many(
         Pairs of a run's row id and the segments of a series. If a metric has two series, the one
         with steps comes last.
     """
-    found = await series_table.find_many(conn, run_ids, paths)
-    metrics = [(run_id, [Segment(series, None)]) for run_id, _, series in found]
-    if not inherited or not (found[0][1] if found else await has_forks(conn)):
+    rows = await series_table.find_many(conn, run_ids, paths)
+    metrics = [(run_id, [Segment(series, None)]) for run_id, _, series in rows]
+    if not inherited or not (rows[0][1] if rows else await has_forks(conn)):
         return metrics
     by_time = [(run_id, segments) for run_id, segments in metrics if _axis(segments) == "time"]
     by_step = {

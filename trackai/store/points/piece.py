@@ -412,4 +412,7 @@ def is_ordered(steps: Sequence[Step], timestamps: Sequence[int]) -> bool:
     """Whether points are in order of step and time, and no two have the same of both."""
     if all(map(lt, steps, steps[1:])):
         return True
-    return all(one < following for one, following in pairwise(zip(steps, timestamps, strict=True)))
+    return all(
+        preceding < following
+        for preceding, following in pairwise(zip(steps, timestamps, strict=True))
+    )

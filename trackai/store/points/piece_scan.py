@@ -332,7 +332,7 @@ async def parts(conn: Connection, scan: Scan) -> list[Part]:
 
 async def tails(conn: Connection, scan: Scan, points: int) -> list[Columns]:
     """Read the last points of each window, `points` at most."""
-    found: dict[int, Columns] = {}
+    by_window: dict[int, Columns] = {}
     limit = min(_PIECES, points // piece.POINTS + 2)
     left = list(range(len(scan.windows)))
     while left:
@@ -348,9 +348,9 @@ async def tails(conn: Connection, scan: Scan, points: int) -> list[Columns]:
             if tail is None:
                 again.append(index)
             else:
-                found[index] = tail
+                by_window[index] = tail
         left, limit = again, limit * 4
-    return [found[index] for index in range(len(scan.windows))]
+    return [by_window[index] for index in range(len(scan.windows))]
 
 
 def _tail(scan: Scan, groups: Sequence[_Group], limit: int, points: int) -> Columns | None:

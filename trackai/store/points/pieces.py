@@ -278,7 +278,7 @@ async def spread(
     selected = keys[:: max(1, (total + count - 2) // (count - 1))]
     if selected[-1] is not keys[-1]:
         selected.append(keys[-1])
-    wanted = Counter(selected)
+    unread = Counter(selected)
     windows = [
         window
         for step, _ in dict.fromkeys(selected)
@@ -288,8 +288,8 @@ async def spread(
     rows: list[PointRow] = []
     async for _, columns in piece_scan.each(conn, Scan(list(dict.fromkeys(windows)), ALL, cuts)):
         for row in zip(columns.steps, columns.timestamps, columns.values, strict=True):
-            if wanted[row[:2]]:
-                wanted[row[:2]] -= 1
+            if unread[row[:2]]:
+                unread[row[:2]] -= 1
                 rows.append(row)
     return sorted(rows, key=itemgetter(0, 1)), total
 

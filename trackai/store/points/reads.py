@@ -87,8 +87,8 @@ async def copy(
     root, data, count, last, same = copied
     if same == count and after is not None and last == after[:2]:
         same += after[2]
-    one = lineage.as_one(segments)
-    image = PointImage(one.axis, one.kind == "bool", root, data)
+    series = lineage.as_one(segments)
+    image = PointImage(series.axis, series.kind == "bool", root, data)
     return Copy(image, count, after if last is None else (*last, same))
 
 

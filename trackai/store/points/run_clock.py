@@ -44,12 +44,13 @@ async def steps_at(conn: Connection, run_id: int, times: Sequence[int]) -> list[
         return metric, max((number for number, start in starts if start <= time), default=1)
 
     steps: list[Step | None] = []
-    for found, group in groupby(times, place):
+    for metric_of_attempt, group in groupby(times, place):
         same = list(group)
-        if found is None:
+        if metric_of_attempt is None:
             steps += [None] * len(same)
         else:
-            steps += await points_of(conn).steps_at(conn, found[0].series, found[1], same)
+            metric, attempt = metric_of_attempt
+            steps += await points_of(conn).steps_at(conn, metric.series, attempt, same)
     return steps
 
 
