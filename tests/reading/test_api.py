@@ -29,6 +29,8 @@ def test_runs(api: trackai.Api) -> None:
     matches = api.runs(filter="config.opt/lr < 0.5", sort="metric.loss.min", ascending=True)
     assert [run.name for run in matches] == ["r1", "r2"]
     assert api.compare(list(matches)) == {"opt/lr": [0.1, 0.01]}
+    with pytest.raises(TypeError, match="runs: must be runs of this Api, got int"):
+        api.compare([1, 2])  # type: ignore[list-item]
     with pytest.raises(trackai.NotFoundError, match="nope"):
         api.runs("nope")
     with pytest.raises(trackai.NotFoundError, match="99"):

@@ -358,6 +358,9 @@ class Api:
         Returns:
             For each flat key, sorted, a list with the value of each run; None if it has none.
         """
+        for run in runs:
+            if not isinstance(run, StoredRun):
+                raise TypeError(f"runs: must be runs of this Api, got {type(run).__name__}")
         configs = [self._source.config(run.id) for run in runs]
         rows = side_by_side(configs)
         return {key: rows[key] for key in sorted(differing(configs))}

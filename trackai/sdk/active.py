@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError
+from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError, TrackAIError
 from trackai.guard import guarded
 from trackai.ingest.run_request import Resume  # noqa: TC001 - for get_type_hints
 from trackai.reading.artifacts import StoredArtifact  # noqa: TC001 - for get_type_hints
@@ -211,6 +211,11 @@ def init(
 
     try:
         run = starting.start(create)
+    except TrackAIError as error:
+        exit_hooks.release_sigterm()
+        # The message says what to do. Below it, sixty frames of threads and drivers hide the line
+        # of the script.
+        raise error.with_traceback(None) from None
     except BaseException:
         exit_hooks.release_sigterm()
         raise
