@@ -213,6 +213,14 @@ def test_scripts_for_trackio(api: trackai.Api) -> None:
         api.runs("nope")
 
 
+def test_an_error_of_a_file_has_a_short_traceback(tmp_path: Path) -> None:
+    trackai.init(project="p", db_path=tmp_path / "trackai.db").finish()
+    with pytest.raises(trackai.NotFoundError) as caught:
+        trackai.Api(tmp_path / "trackai.db").run("nope")
+    assert len(caught.traceback) < 9
+    assert caught.value.__suppress_context__
+
+
 def test_alerts(api: trackai.Api) -> None:
     with trackai.init(project="My project", name="loud") as run:
         run.log({"loss": 1.0}, step=6)

@@ -180,9 +180,10 @@ def init(
         {
             **wandb_arguments,
             "space_id": space_id, "dataset_id": dataset_id,
-            "bucket_id": bucket_id, "settings": settings, "private": private,
+            "bucket_id": bucket_id, "private": private,
         },
     )  # fmt: skip
+    ignored_calls.warn_ignored_settings(settings)
     ignored_calls.warn_ignored_variables()
     if arguments.is_disabled and mode is None:
         ignored_calls.warn_disabled()
