@@ -35,6 +35,13 @@ def _loaded_by(script: str) -> list[str]:
     ).stdout.split()
 
 
+def test_a_name_with_a_mistake_is_corrected() -> None:
+    code = "import trackai\ntrackai.fnish()"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    error = "AttributeError: module 'trackai' has no attribute 'fnish'. Did you mean: 'finish'?"
+    assert process.stderr.splitlines()[-1] == error
+
+
 def test_importing_it_loads_no_server_and_no_numpy() -> None:
     loaded = _loaded_by("import trackai; trackai.init")
     assert "trackai.sdk.run" in loaded

@@ -10,12 +10,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import trackai
 from tests.api.test_prometheus import scrape
 from tests.conftest import Server, serving
 
@@ -149,6 +151,21 @@ def test_a_backup_is_made_and_restored(service: Server, tmp_path: Path) -> None:
     assert projects() == ["before"]
     for command in commands(f"{TRACKAI} backup"):  # before an upgrade
         run(command, tmp_path)
+
+
+def test_old_runs_are_deleted(service: Server, tmp_path: Path) -> None:
+    tags: dict[str, list[str]] = {"old": [], "kept": ["keep", "best"], "running": [], "new": []}
+    for name in tags:
+        trackai.init(project="p", name=name, tags=tags[name], db_path=service.db_path).finish()
+    begun = int((datetime.now(UTC) - timedelta(days=367)).timestamp() * 1e6)
+    with closing(sqlite3.connect(service.db_path)) as connection, connection:
+        connection.execute("UPDATE runs SET created_at = ? WHERE name <> 'new'", [begun])
+        connection.execute("UPDATE runs SET state = 'running' WHERE name = 'running'")
+    (command,) = commands(f"{TRACKAI} delete")
+    assert run(command, tmp_path).startswith("deleted 1 run,")
+    with closing(sqlite3.connect(service.db_path)) as connection:
+        names = connection.execute("SELECT name FROM runs ORDER BY id").fetchall()
+    assert names == [("kept",), ("running",), ("new",)]
 
 
 def test_every_metric_is_listed(own_server: Server) -> None:

@@ -235,7 +235,10 @@ if not typing.TYPE_CHECKING:  # with it, a type checker accepts every name
 
             return active_summary()
         if name not in _MODULES:
-            raise AttributeError(f"module 'trackai' has no attribute {name!r}")
+            # With `obj`, Python suggests the name that was probably meant.
+            raise AttributeError(
+                f"module 'trackai' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+            )
         try:
             value = getattr(_import_lazily(_MODULES[name]), name)
         except ImportError:

@@ -44,7 +44,9 @@ def test_alerts_are_listed_latest_first(server: Server, trackai: Trackai, place:
     assert left.err == "Not listed: 2 alerts of 1 archived run. Use --archived to see them.\n"
     everything = trackai("alerts", "--archived", *url)
     assert (everything.out.count("\n"), everything.err) == (4, "")
-    assert trackai("alerts", "--level", "none", *url).out.count("\n") == 1
+    none = trackai("alerts", "--level", "none", *url)
+    assert none.out.count("\n") == 1
+    assert none.err == "No alert has the level 'none'; alert() logs info, warn, error.\n"
     assert "'nope'" in trackai("alerts", "nope", *url, code=3).err
     assert "'nope'" in trackai("alerts", "--run", "nope", *url, code=3).err
     assert "--limit: must be" in trackai("alerts", "--limit", 0, *url, code=2).err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,6 +45,8 @@ def run(db_path: Path) -> None:
         (("plot", "text"), 1, "cannot plot metric 'text' of run 1: it has text, not numbers"),
         (("plot", "hist"), 1, "cannot plot metric 'hist' of run 1: it has histograms, not numbers"),
         (("plot", "nan"), 1, "no finite number to plot"),
+        (("plot", "los"), 3, "run 1 has no metric 'los': see trackai show 1"),
+        (("plot", "x*"), 3, "run 1 has no metric that matches 'x*': see trackai show 1"),
         (
             ("export", "1", "-o", "x.xlsx"),
             2,
@@ -153,3 +157,16 @@ def test_an_unknown_project_is_a_public_error(db_path: Path) -> None:
         sdk.Api().runs("nope")
     assert isinstance(raised.value, ValueError)
     assert isinstance(raised.value, sdk.NotFoundError)
+
+
+def test_a_file_that_cannot_be_merged_is_not_taken_for_the_own_database(
+    trackai: Trackai, tmp_path: Path
+) -> None:
+    (tmp_path / "text.db").write_text("not a database")
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
+        connection.execute("CREATE TABLE projects (id INTEGER PRIMARY KEY)")
+    for name in ("text.db", "other.db"):
+        error = trackai("merge", tmp_path / name, code=1).err
+        assert f"{name} is not a database of this TrackAI, and nothing was merged" in error
+        assert "--db" not in error
+        assert "TRACKAI_DB_PATH" not in error

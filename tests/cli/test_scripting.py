@@ -56,7 +56,8 @@ def test_wait_for_the_end(trackai: Trackai) -> None:
     trackai("log", "--run", "r", "acc=0.5")
     assert trackai("wait", "r", "--timeout", "0", "--json", code=4).json["met"] is False
     assert trackai("wait", "r", "--until", "acc > 0.4").code == 0
-    assert trackai("wait", "r", "--until", "acc > 0.6", "--timeout", "0.1", code=4).code == 4
+    timed_out = trackai("wait", "r", "--until", "acc > 0.6", "--timeout", "0.1", code=4)
+    assert timed_out.out == "r (id 1) is running, and acc > 0.6 is not met\n"
     assert "until" in trackai("wait", "r", "--until", "acc >", code=2).err
     trackai("log", "--run", "r", "--finish", "failed")
     trackai("wait", "r", code=4)

@@ -239,6 +239,21 @@ for step in range(2):  # as Ray's callback, which may start again
     assert (second.config, second.state) == ({"a": 1}, "failed")
 
 
+def test_the_setting_console_is_heeded(tmp_path: Path) -> None:
+    result = execute(
+        tmp_path,
+        """
+import wandb
+with wandb.init(project="p", name="quiet", settings=wandb.Settings(console="off")):
+    print("secret")
+""",
+        "wandb",
+    )
+    assert (result.returncode, result.stdout) == (0, "secret\n")
+    assert "console" not in result.stderr
+    assert "logs/stdout" not in api(tmp_path).run("p/quiet").summary
+
+
 def test_processes_that_the_program_starts_find_the_package_too(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(

@@ -29,6 +29,8 @@ def test_runs(api: trackai.Api) -> None:
     matches = api.runs(filter="config.opt/lr < 0.5", sort="metric.loss.min", ascending=True)
     assert [run.name for run in matches] == ["r1", "r2"]
     assert api.compare(list(matches)) == {"opt/lr": [0.1, 0.01]}
+    with pytest.raises(TypeError, match="runs: must be runs of this Api, got int"):
+        api.compare([1, 2])  # type: ignore[list-item]
     with pytest.raises(trackai.NotFoundError, match="nope"):
         api.runs("nope")
     with pytest.raises(trackai.NotFoundError, match="99"):
@@ -209,6 +211,14 @@ def test_scripts_for_trackio(api: trackai.Api) -> None:
     assert run.delete() is True
     with pytest.raises(ValueError, match="nope"):
         api.runs("nope")
+
+
+def test_an_error_of_a_file_has_a_short_traceback(tmp_path: Path) -> None:
+    trackai.init(project="p", db_path=tmp_path / "trackai.db").finish()
+    with pytest.raises(trackai.NotFoundError) as caught:
+        trackai.Api(tmp_path / "trackai.db").run("nope")
+    assert len(caught.traceback) < 9
+    assert caught.value.__suppress_context__
 
 
 def test_alerts(api: trackai.Api) -> None:

@@ -116,8 +116,13 @@ def test_wrong_changes_change_nothing(api: trackai.Api) -> None:
 def test_runs_are_found_by_paths_of_wandb(api: trackai.Api) -> None:
     for text in ("me/my-project/r1", "/me/My project/r1", "me/my-project/runs/r1"):
         assert api.run(text).name == "r1"
-    with pytest.raises(trackai.NotFoundError, match="nope"):
-        api.run("me/my-project/nope")
+    # `run.id` of a script in which only the import was replaced.
+    r1 = api.run("me/my-project/r1")
+    for text in (f"me/my-project/{r1.id}", f"My project/{r1.id}"):
+        assert api.run(text) == r1
+    for text in ("me/my-project/nope", f"me/other/{r1.id}", "me/my-project/999", "my-project/²"):
+        with pytest.raises(trackai.NotFoundError, match=f"run '{text}' not found"):
+            api.run(text)
 
 
 def test_a_sampled_history(api: trackai.Api) -> None:

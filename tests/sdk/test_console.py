@@ -496,6 +496,16 @@ def test_what_decides_whether_it_is_captured(
     assert ("logs/stdout" in logs(db_path)) is is_on
 
 
+def test_settings_that_are_heeded_get_no_warning(
+    db_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = trackai.Settings(console="off", reinit="create_new", start_method="fork")
+    trackai.init(project="p", settings=settings).finish()
+    assert caplog.messages == [
+        "trackai does not support the setting start_method of wandb; it is ignored"
+    ]
+
+
 def test_values_that_are_refused(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values: list[Any] = ["yes", 1.0, 1, []]
     for capture in values:

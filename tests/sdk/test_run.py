@@ -381,6 +381,37 @@ def test_a_finished_run_is_not_active(db_path: Path) -> None:
         trackai.summary  # noqa: B018
 
 
+def test_a_finished_run_says_so(db_path: Path, tmp_path: Path) -> None:
+    with trackai.init(project="p") as run:
+        pass
+    (tmp_path / "file").write_text("x")
+    artifact = trackai.Artifact("a", "model")
+    artifact.add_file(tmp_path / "file")
+    for call in (
+        lambda: run.log({"x": 1}),
+        lambda: run.log_system({"x": 1}),
+        lambda: run.save(tmp_path / "file"),
+        lambda: run.log_artifact(artifact),
+    ):
+        with pytest.raises(trackai.NoActiveRunError, match="the run is finished: call trackai"):
+            call()
+
+
+def test_a_database_that_cannot_be_written_is_a_short_error(
+    tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    """The frames of threads and drivers hide the line of the script and the message."""
+    (tmp_path / "file").touch()
+    process = run_python(
+        f"import trackai\ntrackai.init(project='p', db_path={str(tmp_path / 'file' / 'x.db')!r})",
+        check=False,
+    )
+    lines = process.stderr.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1].startswith("trackai.errors.StoreUnreachableError: cannot write the database")
+    assert len(lines) < 10, process.stderr
+
+
 def test_an_exception_in_the_block_fails_the_run(db_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), trackai.init(project="p") as run:
         run.log({"x": 1 / 0})

@@ -20,9 +20,11 @@ from urllib.request import Request, urlopen
 import pytest
 
 import trackai
+from tests.api.test_keys import create_key
 from tests.client.test_connection import server as answering
 from tests.conftest import serving
 from trackai.errors import InvalidInputError, NotFoundError, ServerUnreachableError
+from trackai.ingest.journal import BYTES
 from trackai.sdk.server_destination import ServerDestination
 
 if TYPE_CHECKING:
@@ -607,6 +609,33 @@ async def test_who_logged_a_run_is_kept(db_path: Path, monkeypatch: pytest.Monke
         with trackai.init(project="p", id="r", server_url=server.url) as run:
             run.log({"loss": 1})
     assert query(db_path, "SELECT key_name FROM writers") == [("node7",)]
+
+
+def test_contents_are_missing_only_for_a_server_that_stores_the_file(
+    db_path: Path, closed_port: int, outbox: Path, tmp_path: Path
+) -> None:
+    """They are removed once they are sent, and the key of another project cannot see them."""
+    (tmp_path / "weights.bin").write_bytes(b"weights")
+    with trackai.init(project="p", server_url=at(closed_port), auto_log=False) as run:
+        run.save(tmp_path / "weights.bin")
+    (contents,) = (path for path in outbox.rglob("*") if path.name.endswith(BYTES))
+    contents.unlink()
+    keys = {
+        project: create_key(db_path, f"of {project}", "write", "--project", project)
+        for project in ("other", "p")
+    }
+    server = serve(db_path, closed_port)
+    try:
+        refused = sync(TRACKAI_API_KEY=keys["other"])
+        assert refused.returncode == 4
+        assert "may only log to project 'other'" in refused.stderr + refused.stdout
+        assert "are missing" not in refused.stderr
+        stored = sync(TRACKAI_API_KEY=keys["p"])
+        assert stored.returncode == 0, stored.stderr
+        assert stored.stderr.count("the contents of file 'weights.bin'") == 1
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def test_the_outbox_has_a_bound(

@@ -115,6 +115,13 @@ def test_alerts_are_sent_with_their_run(db_path: Path, service: Service) -> None
     assert bodies[2]["title"] == "lone \\ud800"
 
 
+def test_an_alert_is_printed_as_one_line(db_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with trackai.init(project="p", name="r") as run:
+        run.alert("Low accuracy", "below 0.5")
+        run.alert("Late")
+    assert caplog.messages == ["r: Low accuracy: below 0.5", "r: Late"]
+
+
 def test_low_alerts_are_not_sent(
     db_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

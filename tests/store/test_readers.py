@@ -121,6 +121,18 @@ def numbers(rows: list[tuple[Any, ...]]) -> list[tuple[float, ...]]:
     return sorted(tuple(map(float, row)) for row in rows)
 
 
+def test_duckdb_lets_sqlite_sort(tmp_path: Path) -> None:
+    """DuckDB itself sorts the columns of views as texts."""
+    path = tmp_path / "trackai.db"
+    for value in (9, 10):
+        with sdk.init(project="p", name=f"r{value}", db_path=path) as run:
+            run.log({"loss": value})
+    query = "SELECT run, max FROM metric_overview ORDER BY {} DESC"
+    assert read_with_duckdb(path, query.format("max")) == [("r9", "9"), ("r10", "10")]
+    in_sqlite = f"FROM sqlite_query('store', '{query.format('max_number')}')"
+    assert [run for run, _ in read_with_duckdb(path, in_sqlite)] == ["r10", "r9"]
+
+
 def test_integers_before_floats(store: Path, read: Read) -> None:
     rows = read(store, "SELECT step_number, value_number FROM points WHERE metric = 'mixed'")
     assert numbers(rows) == [(step, 1 if step < 200 else 1.5) for step in range(400)]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trackai.structs.records import AlertPage
 
 _MAX_ALERTS = 1000
+_LEVELS = ("info", "warn", "error")  # of the SDK; HTTP clients and imports may have others
 
 
 @click.command()
@@ -76,6 +77,8 @@ def alerts(
             for alert in page.alerts
         ],
     )  # fmt: skip
+    if level is not None and level not in _LEVELS and not page.alerts:
+        echo(f"No alert has the level {level!r}; alert() logs {', '.join(_LEVELS)}.", err=True)
     if page.total > len(page.alerts):
         shown = f"Showing {len(page.alerts)} of {pluralize(page.total, 'alert')}."
         echo(f"{shown} Use --limit to see more.", err=True)

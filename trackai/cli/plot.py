@@ -143,7 +143,7 @@ def read_charts(
         except NotFoundError as error:
             missing.append(error)
     if len(missing) == len(runs):
-        raise missing[0]
+        raise NotFoundError(f"{missing[0]}: see trackai show {min(runs)}")
     for problem in missing:
         warn(str(problem))
     _refuse_texts(source, charts)

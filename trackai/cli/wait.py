@@ -66,7 +66,8 @@ def wait(
     if as_json:
         print_json(run=record, met=met)
     else:
-        echo(f"{record.run_id} (id {record.id}) is {record.state}")
+        missed = f", and {until} is not met" if until is not None and not met else ""
+        echo(f"{record.run_id} (id {record.id}) is {record.state}{missed}")
     if not met:
         ctx.exit(_NOT_MET)
 

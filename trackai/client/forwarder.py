@@ -54,6 +54,7 @@ class Forwarder(JournalDrain):
         self._placement = placement
         self._end: Ended | None = None
         self._complete: set[str] = set()  # the hashes of files that the server has the bytes of
+        self._missing: list[Filed] = []  # files of the batch whose bytes are nowhere
         self._address = f"/api/journals/{path.name}"
 
     async def is_stored(self) -> bool:
@@ -81,6 +82,7 @@ class Forwarder(JournalDrain):
         return False
 
     async def _deliver(self, batch: Batch) -> Outcome:
+        self._missing.clear()
         batch.files = [await self._with_bytes_sent(filed) for filed in batch.files]
         batch.artifacts = [
             msgspec.structs.replace(
@@ -98,6 +100,10 @@ class Forwarder(JournalDrain):
         if outcome.stored:
             self._connection.moved += 1
             self._end = ended or self._end
+            for filed in self._missing:
+                logger.warning(
+                    "the contents of file %r, logged as %r, are missing", filed.name, filed.path
+                )
             for filed in batch.all_files:
                 if filed.bytes_in:
                     self._bytes_path(filed).unlink(missing_ok=True)
@@ -134,9 +140,8 @@ class Forwarder(JournalDrain):
         try:
             file = self._bytes_path(filed).open("rb")
         except FileNotFoundError:
-            logger.warning(
-                "the contents of file %r, logged as %r, are missing", filed.name, filed.path
-            )
+            # A server that has stored the batch before may have them, and not tell this key.
+            self._missing.append(filed)
             return msgspec.structs.replace(filed, bytes_in="")
         with file:
             while True:

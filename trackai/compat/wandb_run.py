@@ -8,7 +8,6 @@ from typing import Any
 import trackai
 from trackai.compat.run_view import RunView
 from trackai.sdk.config import fields_of
-from trackai.sdk.ignored_calls import warn_ignored
 
 # The account in paths and addresses of wandb; TrackAI has none.
 ENTITY = "local"
@@ -77,8 +76,10 @@ def init(
     for setting, argument in _SETTINGS.items():
         if arguments.get(argument) is None:
             arguments[argument] = settings.get(setting)
-    for setting in settings.keys() - _SETTINGS.keys():
-        warn_ignored(f"the setting {setting} of wandb")
+    # `trackai.init` heeds some of the rest, and names the others in a warning.
+    others = {name: value for name, value in settings.items() if name not in _SETTINGS}
+    if others:
+        arguments["settings"] = others
     if arguments["resume"] is False:  # in wandb the default, and no error if the run exists
         arguments["resume"] = None
     if arguments["reinit"] is None:

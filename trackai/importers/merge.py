@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trackai.client.connection import Connection
-from trackai.errors import ConflictError, StoreDamagedError
+from trackai.errors import ConflictError, ForeignDatabaseError, StoreDamagedError
 from trackai.importers.loader import load_runs
 from trackai.store.blobs.copies import Copies
 from trackai.store.catalogue import projects, runs, views
@@ -107,8 +107,15 @@ async def _add_view(conn: StoreConnection, *, project: str, view: View) -> View 
 
 
 async def _check(source: Database) -> None:
-    async with source.read() as conn:
-        for problem in await checks.integrity(conn):
-            raise StoreDamagedError(
-                f"{source.path} is damaged ({problem.splitlines()[-1]}), and nothing was merged"
-            )
+    try:
+        async with source.read() as conn:
+            problems = await checks.integrity(conn)
+    except ForeignDatabaseError:  # its message is about the database that this program stores to
+        raise ForeignDatabaseError(
+            f"{source.path} is not a database of this TrackAI, and nothing was merged: trackai "
+            "import reads those of other programs"
+        ) from None
+    for problem in problems:
+        raise StoreDamagedError(
+            f"{source.path} is damaged ({problem.splitlines()[-1]}), and nothing was merged"
+        )

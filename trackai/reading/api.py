@@ -251,7 +251,8 @@ class Api:
 
         Args:
             run: its id; or, as on the command line, a slug, "project/slug", a name or "latest";
-                or "entity/project/run_id" as in wandb, of which the entity is ignored.
+                or "entity/project/run_id" as in wandb, of which the entity is ignored. The id may
+                take the place of the `run_id`.
 
         Raises:
             NotFoundError: the run does not exist.
@@ -317,14 +318,28 @@ class Api:
             return self._source.resolve(text)
         except NotFoundError as error:
             parts = text.strip("/").split("/")
-            if len(parts) < 3:
-                raise
             if len(parts) > 3 and parts[-2] == "runs":  # as in addresses of wandb
                 del parts[-2]
             try:
-                return self._source.resolve("/".join(parts[1:]))
+                if len(parts) > 2:
+                    return self._source.resolve("/".join(parts[1:]))
             except NotFoundError:
+                pass
+            # Scripts written for wandb put `run.id` there, which is a number here.
+            record = self._numbered(*parts[-2:]) if len(parts) > 1 else None
+            if record is None:
                 raise error from None
+            return record
+
+    def _numbered(self, project: str, number: str) -> RunRecord | None:
+        """Return the run of a project with an id; None if it does not exist."""
+        if not (number.isascii() and number.isdigit() and len(number) < 19):
+            return None
+        try:
+            record = self._source.run(int(number))
+            return record if record.project_id == self._project_id(project) else None
+        except NotFoundError:
+            return None
 
     def alerts(
         self, project: str, run: str | None = None, level: str | None = None,
@@ -358,6 +373,9 @@ class Api:
         Returns:
             For each flat key, sorted, a list with the value of each run; None if it has none.
         """
+        for run in runs:
+            if not isinstance(run, StoredRun):
+                raise TypeError(f"runs: must be runs of this Api, got {type(run).__name__}")
         configs = [self._source.config(run.id) for run in runs]
         rows = side_by_side(configs)
         return {key: rows[key] for key in sorted(differing(configs))}

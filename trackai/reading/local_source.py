@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from anyio.from_thread import start_blocking_portal
 
-from trackai.errors import InvalidInputError, NotFoundError
+from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
 from trackai.reading.history import Curve, read_images
 from trackai.reading.source import check_aliases, check_change
@@ -388,7 +388,10 @@ class LocalSource:
 
         # Not in the event loop of the caller, which may be running, as in a notebook.
         with start_blocking_portal() as portal:
-            return portal.call(main)
+            try:
+                return portal.call(main)
+            except TrackAIError as error:  # its message says all; sixty frames would hide it
+                raise error.with_traceback(None) from None
 
 
 def _json(value: Any) -> str:

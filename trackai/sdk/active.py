@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError
+from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError, TrackAIError
 from trackai.guard import guarded
 from trackai.ingest.run_request import Resume  # noqa: TC001 - for get_type_hints
 from trackai.reading.artifacts import StoredArtifact  # noqa: TC001 - for get_type_hints
@@ -180,9 +180,10 @@ def init(
         {
             **wandb_arguments,
             "space_id": space_id, "dataset_id": dataset_id,
-            "bucket_id": bucket_id, "settings": settings, "private": private,
+            "bucket_id": bucket_id, "private": private,
         },
     )  # fmt: skip
+    ignored_calls.warn_ignored_settings(settings)
     ignored_calls.warn_ignored_variables()
     if arguments.is_disabled and mode is None:
         ignored_calls.warn_disabled()
@@ -211,6 +212,11 @@ def init(
 
     try:
         run = starting.start(create)
+    except TrackAIError as error:
+        exit_hooks.release_sigterm()
+        # The message says what to do. Below it, sixty frames of threads and drivers hide the line
+        # of the script.
+        raise error.with_traceback(None) from None
     except BaseException:
         exit_hooks.release_sigterm()
         raise

@@ -118,7 +118,7 @@ class ArtifactCalls(CallLog):
             folder = run.use_artifact("digits:best").download()
         """
         if self._finished:
-            late_calls.refuse()
+            late_calls.refuse(late_calls.FINISHED)
         if isinstance(artifact_or_name, Artifact) and artifact_or_name.version is None:
             artifact = artifact_or_name
             if artifact.is_draft():

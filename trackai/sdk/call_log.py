@@ -89,7 +89,7 @@ class CallLog:
     ) -> None:
         with self._lock:
             if self._finished:
-                return late_calls.refuse()
+                return late_calls.refuse(late_calls.FINISHED)
             if step is None:
                 step = self._next_step
             now = time_ns() // 1000
@@ -106,7 +106,7 @@ class CallLog:
 
     def _log_converted(self, axis: Axis, metrics: Any, step: Step | None) -> None:
         if self._finished:
-            return late_calls.refuse()
+            return late_calls.refuse(late_calls.FINISHED)
         logged = flatten(metrics)
         if axis == "time":
             _refuse_media(logged)
@@ -229,7 +229,7 @@ class CallLog:
     def _append_record(self, record: Configured | Described | Used) -> None:
         with self._lock:
             if self._finished:
-                return late_calls.refuse()
+                return late_calls.refuse(late_calls.FINISHED)
             self._journal.append(record)
         return None
 

@@ -5,6 +5,7 @@ What a script would miss is named in one warning, the first time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,10 @@ IGNORED_ARGUMENTS = frozenset(
         "entity", "force", "job_type", "magic", "monitor_gym", "save_code",
     }
 )  # fmt: skip
+
+
+# Settings of wandb that are read: `console` by `console.py`, `reinit` by `run_request.py`.
+_SETTINGS = ("console", "reinit")
 
 
 def warn_ignored(feature: str) -> None:
@@ -34,6 +39,18 @@ def warn_ignored_arguments(function: str, arguments: dict[str, Any]) -> None:
     for name, value in arguments.items():
         if value is not None:
             warn_ignored(f"the argument {name} of {function}()")
+
+
+def warn_ignored_settings(settings: Any) -> None:
+    """Warn once about each setting of wandb that has no meaning here.
+
+    Args:
+        settings: a mapping, or an object with attributes.
+    """
+    fields = settings if isinstance(settings, Mapping) else getattr(settings, "__dict__", {})
+    for name, value in fields.items():
+        if value is not None and name not in _SETTINGS:
+            warn_ignored(f"the setting {name} of wandb")
 
 
 def warn_ignored_variables() -> None:
@@ -84,7 +101,7 @@ def setup(*args: Any, **kwargs: Any) -> None:
 
 
 class Settings(SimpleNamespace):
-    """Settings of wandb: any keyword arguments are accepted, and `init` ignores them."""
+    """Settings of wandb. `init` heeds `console` and `reinit`, and warns of others."""
 
 
 class _NotStored:

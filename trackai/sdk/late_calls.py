@@ -11,14 +11,19 @@ import threading
 from trackai.errors import NoActiveRunError
 from trackai.sdk.notices import warn_once
 
+FINISHED = 'the run is finished: call trackai.init() first, with resume="allow" to continue it'
 
-def refuse() -> None:
+
+def refuse(message: str | None = None) -> None:
     """Warn, once, that a call without a run is not stored.
+
+    Args:
+        message: that of the error; by default, that no run is active.
 
     Raises:
         NoActiveRunError: the script has not ended.
     """
     # The interpreter marks the main thread as ended before it calls atexit handlers.
     if threading.main_thread().is_alive():
-        raise NoActiveRunError
+        raise NoActiveRunError(message) if message else NoActiveRunError
     warn_once("late call", "a call to log came after the end of the script, and was not stored")

@@ -353,9 +353,10 @@ class Run(ArtifactCalls, WandbNames):
         with self._left_out.errors_of("level", 'the level "warn" is used instead'):
             checked = AlertLevel.WARN if level is None else checked_level(level)
         message = f"{title}\n{text}" if text else title
+        line = f"{title}: {text}" if text else title  # a line break would be printed escaped
         at = step if isinstance(step, int | float) else self._next_step
         self.log({f"alerts/{checked.value}": message}, step, commit=False)
-        logger.log(LOGGING_LEVELS[checked], "%s: %s", self.name, message)
+        logger.log(LOGGING_LEVELS[checked], "%s: %s", self.name, line)
         if (webhook_url or self.webhooks is not None) and not self.disabled:
             self._send(checked, title, text, at, webhook_url, wait_duration)
 

@@ -106,7 +106,7 @@ class RunFiles:
             The files of the version; None without one.
         """
         if self._is_finished():
-            late_calls.refuse()
+            late_calls.refuse(late_calls.FINISHED)
             return None
         artifacts.check_names(artifact)
         path = f"{artifact.type}/{artifact.name}" if artifact.type else artifact.name
@@ -217,7 +217,9 @@ class RunFiles:
 
     def _store(self, kind: FileKind, path: str, name: str, source: Path) -> None:
         if self._is_finished():
-            return late_calls.refuse()  # before a large file is copied for nothing
+            return late_calls.refuse(
+                late_calls.FINISHED
+            )  # before a large file is copied for nothing
         _check_names(path, name)
         content = self._read(source, path)
         if content is not None:

@@ -112,7 +112,7 @@ async def applied_version(connection: Connection, path: Path) -> int:
         if version not in known:
             raise NewerSchemaError(
                 f"{path} has schema version {version} ({name}), written by a newer TrackAI; this "
-                f"one supports {max(known)}: upgrade with pip install --upgrade trackai"
+                f"one supports {max(known)}: install that version of TrackAI"
             )
         if checksum != known[version].checksum:
             raise StoreError(

@@ -139,7 +139,7 @@ def _check(applied: Sequence[tuple[int, str, str]], name: str) -> int:
         if version not in known:
             raise NewerSchemaError(
                 f"{name} has schema version {version} ({title}), written by a newer TrackAI; this "
-                f"one supports {max(known)}: upgrade with pip install --upgrade trackai"
+                f"one supports {max(known)}: install that version of TrackAI"
             )
         if checksum != known[version].checksum:
             raise StoreError(
