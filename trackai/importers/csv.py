@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import csv
+from collections import deque
+from contextlib import contextmanager
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -35,7 +37,7 @@ _ERRORS = "trackai.without_rest"
 def read(
     path: Path, *, project: str | None, name: str | None, receipt: Receipt
 ) -> Iterator[RunHead | Block]:
-    """Yield the runs of a file: each head, then its points.
+    """Yield the runs of a file: each head, then its points. All lines are checked before.
 
     Args:
         project: the project of the run that a table of metrics becomes, by default "imported".
@@ -46,6 +48,32 @@ def read(
         InvalidInputError: a line is not valid; the error names it. Or a project or a name is given
             for a file of `trackai export`, which names its own.
     """
+    table: csv_table.Table | None = None
+    with _opened(path) as (header, rows):
+        if tuple(header) == COLUMNS:
+            _check_options(project, name)
+            deque(_read_points(rows), maxlen=0)
+        elif header:
+            table = csv_table.Table(path, header, receipt)
+            table.scan(_complete(rows, len(header), path, receipt))
+        else:
+            raise ValueError("the file is empty")
+    with _opened(path) as (_, rows):
+        if table is None:
+            yield from _read_points(rows)
+        else:
+            yield from table.read(
+                rows, project=project or _PROJECT, name=name or without_surrogates(path.stem)
+            )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[list[str], Any]]:
+    """Open a file: the first row, and a reader of the others.
+
+    Raises:
+        InvalidInputError: the file is not text, or for a ValueError of the body; it names the line.
+    """
     csv.field_size_limit(_MAX_CELL)
     with path.open(encoding=_encoding(path), errors=_ERRORS, newline="") as file:
         try:
@@ -53,19 +81,7 @@ def read(
         except UnicodeDecodeError as error:
             raise InvalidInputError(path.name, f"must be UTF-8 or UTF-16: {error}") from None
         try:
-            header = next(rows, [])
-            if tuple(header) == COLUMNS:
-                _check_options(project, name)
-                yield from _read_points(rows)
-            elif header:
-                table = csv_table.Table(path, header, receipt)
-                yield from table.read(
-                    _complete(rows, len(header), path, receipt),
-                    project=project or _PROJECT,
-                    name=name or without_surrogates(path.stem),
-                )
-            else:
-                raise ValueError("the file is empty")
+            yield next(rows, []), rows
         except InvalidInputError:
             raise
         except (ValueError, csv.Error) as error:

@@ -11,8 +11,6 @@ from trackai.values.times import FIRST_TIME, LAST_TIME, microseconds
 from trackai.values.types import INT64
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from trackai.values.types import Step, Value
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
@@ -22,6 +20,8 @@ _FLOAT = re.compile(
 )
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:[0-9]*,[0-9]+|[0-9]+,)(?:e[+-]?[0-9]+)?", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
+# In characters. Longer ones become floats: converting them takes quadratic time.
+_LONGEST_INTEGER = 99
 _BOOLS = {"True": True, "False": False}
 # What keras, pandas, R and spreadsheets write where there is no value, in lower case. NaN is not
 # among them: it is a value that a metric can have.
@@ -33,22 +33,14 @@ def is_missing(text: str) -> bool:
     return text.strip().lower() in _MISSING
 
 
-def have_decimal_commas(texts: Sequence[str]) -> bool:
-    """Return whether all texts of a column are numbers like 0,5.
+def is_decimal_comma(text: str) -> bool:
+    """Return whether a text is a number like 0,5."""
+    return _DECIMAL_COMMA.fullmatch(text) is not None
 
-    Raises:
-        ValueError: the commas may separate thousands instead.
-    """
-    texts = [text.strip() for text in texts]
-    unclear = [text for text in texts if _THOUSANDS.fullmatch(text)]
-    decimals = [text for text in texts if _DECIMAL_COMMA.fullmatch(text)]
-    if len(set(unclear) | set(decimals)) < len(set(texts)):
-        return False
-    if len(unclear) == len(texts) or any(text.count(",") > 1 for text in unclear):
-        raise ValueError(
-            f"{unclear[0]!r} is ambiguous; write a decimal point, and do not separate thousands"
-        )
-    return True
+
+def is_unclear_comma(text: str) -> bool:
+    """Return whether a text is a number like 1,500, in which commas may separate thousands."""
+    return _THOUSANDS.fullmatch(text) is not None
 
 
 def infer_value(text: str) -> Value:
@@ -63,7 +55,11 @@ def parse_number(text: str) -> int | float | None:
     """Return the number in a text, or None; integers beyond 64 bits become floats."""
     # int() and float() would also accept "2024_01" and digits of other scripts.
     text = text.strip()
-    if len(text) < 99 and _INTEGER.fullmatch(text) and -INT64 <= (integer := int(text)) < INT64:
+    if (
+        len(text) < _LONGEST_INTEGER
+        and _INTEGER.fullmatch(text)
+        and -INT64 <= (integer := int(text)) < INT64
+    ):
         return integer
     return float(text) if _FLOAT.fullmatch(text) else None
 
@@ -72,6 +68,8 @@ def is_inexact(text: str, value: Value) -> bool:
     """Return whether a number in a text was rounded: an integer beyond 64 bits, or an overflow."""
     if not isinstance(value, float) or value != value:
         return False
+    if abs(value) < INT64 and len(text) < _LONGEST_INTEGER:
+        return False  # integers this small are exact
     if math.isinf(value):
         return "inf" not in text.lower()
     return _INTEGER.fullmatch(text.strip()) is not None and int(text) != value
