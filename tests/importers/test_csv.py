@@ -112,6 +112,7 @@ BAD_FLOAT = "column value: must be a float, got '1_0'"
         ("sep=;\nstep;loss\n0;1\n", 1, "remove the line 'sep='"),
         ("step loss\n0 1.5\n1 1.25\n", 2, "got one column 'step loss'; separate columns by"),
         (",loss\n2026-01-01,1.5\n", 2, "the first column has no name"),
+        ('step,loss\n0,1\n1,"2\n2,3\n3,4\n', 3, "a quote in this row is not closed"),
         ("step,loss\n0,1\nNA,2\n", 3, "column step: must be a finite number within 64 bits"),
     ],
 )

@@ -97,7 +97,8 @@ def _complete(rows: Any, width: int, path: Path, receipt: Receipt) -> Iterator[l
 
     Raises:
         csv.Error: as the reader raises it.
-        InvalidInputError: a row has another number of cells, and others follow it.
+        InvalidInputError: a row has another number of cells, and others follow it, or a quote of a
+            row is still open at the end of the file.
     """
     has_end: bool | None = None
     while True:
@@ -107,9 +108,12 @@ def _complete(rows: Any, width: int, path: Path, receipt: Receipt) -> Iterator[l
         except StopIteration:
             return
         except csv.Error as error:
-            # A quote that is still open further above is a mistake, and not only the end.
-            if rows.line_num - begin > 1 or "unexpected end" not in str(error):
+            if "unexpected end" not in str(error):
                 raise
+            # A quote that is still open further above is a mistake, and not only the end.
+            if rows.line_num - begin > 1:
+                where = f"{path.name}, line {begin + 1}"
+                raise InvalidInputError(where, "a quote in this row is not closed") from None
             row = None
         line = rows.line_num
         if row is None or (row and len(row) != width):
