@@ -189,7 +189,7 @@ def _check_options(project: str | None, name: str | None) -> None:
 def _read_points(rows: Iterable[list[str]]) -> Iterator[RunHead | Block]:
     """Read a row for each point; the points of one series by one writer are consecutive."""
     seen: set[str] = set()
-    for key, group in groupby(map(_parse_point, rows), key=itemgetter(0)):
+    for key, group in groupby(_parse_points(rows), key=itemgetter(0)):
         project, run, run_uid, attempt, writer, metric, axis = key
         while batch := list(islice(group, _ROWS_PER_BLOCK)):
             _, steps, timestamps, values = map(list, zip(*batch, strict=True))
@@ -209,21 +209,28 @@ def _read_points(rows: Iterable[list[str]]) -> Iterator[RunHead | Block]:
             )
 
 
-def _parse_point(row: list[str]) -> tuple[tuple[str, ...], Step, int, Value]:
-    """Return the columns that name the series and writer, the step, the time and the value.
+def _parse_points(
+    rows: Iterable[list[str]],
+) -> Iterator[tuple[tuple[str, ...], Step, int, Value]]:
+    """Yield the columns that name the series and writer, the step, the time and the value.
 
     Every cell is checked here, before the reader goes on: errors name the reader's current line.
     """
-    csv_table.check_width(row, COLUMNS)
-    *key, step, time, type_, value = row
-    _parse_axis(key[6])
-    parse_int(key[3], "attempt")
-    return (
-        tuple(key),
-        parse_step(step, "step"),
-        parse_time(time, "timestamp"),
-        parse_value(type_, value),
-    )
+    checked: tuple[str, ...] = ()
+    for row in rows:
+        csv_table.check_width(row, COLUMNS)
+        key = tuple(row[:7])
+        if key != checked:
+            _parse_axis(key[6])
+            parse_int(key[3], "attempt")
+            checked = key
+        step, time, type_, value = row[7:]
+        yield (
+            key,
+            parse_step(step, "step"),
+            parse_time(time, "timestamp"),
+            parse_value(type_, value),
+        )
 
 
 def _parse_axis(text: str) -> Axis:

@@ -56,8 +56,7 @@ class Column:
                 cell == str(number) for number, cell in enumerate(cells, self.cells)
             )
         self.cells += len(cells)
-        for cell in cells:
-            value = infer_value(cell)
+        for cell, value in zip(cells, map(infer_value, cells), strict=True):
             if isinstance(value, str):
                 self._add_text(cell)
                 continue
@@ -139,7 +138,8 @@ class Column:
             return [_unquoted(infer_value(cell)) for cell in cells]
         if self._has_decimal_commas:
             cells = [cell.replace(",", ".") for cell in cells]
-        return [_number(infer_value(cell)) for cell in cells]
+        values = list(map(infer_value, cells))
+        return list(map(_number, values)) if str in set(map(type, values)) else list(values)
 
 
 def _number(value: Value) -> Value | None:
