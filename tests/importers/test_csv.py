@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sqlite3
+import tracemalloc
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +112,7 @@ BAD_FLOAT = "column value: must be a float, got '1_0'"
         ("sep=;\nstep;loss\n0;1\n", 1, "remove the line 'sep='"),
         ("step loss\n0 1.5\n1 1.25\n", 2, "got one column 'step loss'; separate columns by"),
         (",loss\n2026-01-01,1.5\n", 2, "the first column has no name"),
+        ('step,loss\n0,1\n1,"2\n2,3\n3,4\n', 3, "a quote in this row is not closed"),
         ("step,loss\n0,1\nNA,2\n", 3, "column step: must be a finite number within 64 bits"),
     ],
 )
@@ -304,6 +307,83 @@ def test_other_tables_have_one_attempt(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     items = list(read(path, project=None, name=None, receipt=Receipt("", "")))
     assert {item.writer.attempt for item in items if isinstance(item, Block)} == {1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "step,split,loss\n0,train,1\n1,train,2\n0,val,3\n1,val,3\n",  # steps repeat
+        "epoch,loss\n0,1\n0,1\n0,1\n1,2\n1,2\n",
+        "loss\n1\n1\n",
+    ],
+)
+def test_a_table_without_times_that_was_copied_is_the_same_run(
+    db_path: Path, tmp_path: Path, imported: Imported, text: str
+) -> None:
+    path = tmp_path / "table.csv"
+    first = imported(path, text)
+    stat = path.stat()
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 3_600_000_000_000))
+    again = imported(path, text)
+    assert again["stored"] == 0
+    with closing(sqlite3.connect(db_path)) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM metrics").fetchone() == (first["points"],)
+
+
+TABLES = [
+    "epoch,loss,val\n0,2.5,NA\n1,,2.0\n2,2.125,NA\n0,1.5,NA\n1,1.25,1.0\n",
+    ",word,n\n0,a,\n1,2,1\n2,NA,2\n",
+    'step;loss\n0;"1,5"\n1;NA\n2;"2,25"\n3;7\n',
+    "step,split,loss\n0,train,1\n1,train,2\n0,val,3\n1,val,4\n",
+    f"step,timestamp,x\n0,1700000000,{2**70}\n0,1700000001,1\n",
+    "loss\n1\n\n3\n",
+]
+
+
+@pytest.mark.parametrize("text", TABLES)
+def test_batches_of_rows_do_not_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """What a column holds, and its attempts, do not depend on where batches end."""
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+
+    def points() -> tuple[list[Any], Any]:
+        receipt = Receipt("", "")
+        items = list(read(path, project=None, name=None, receipt=receipt))
+        blocks = [item for item in items if isinstance(item, Block)]
+        rows = [
+            (block.metric, block.writer.uid, *point)
+            for block in blocks
+            for point in zip(block.steps, block.timestamps, block.values, strict=True)
+        ]
+        return sorted(rows, key=lambda row: row[:4]), receipt
+
+    expected = points()
+    monkeypatch.setattr("trackai.importers.csv_table._CELLS_PER_BATCH", 1)
+    assert points() == expected
+
+
+def test_a_long_table_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trackai.importers.csv_table._CELLS_PER_BATCH", 1000)
+    path = tmp_path / "table.csv"
+
+    def peak(rows: int) -> int:
+        path.write_text("loss,acc\n" + "".join(f"{row}.5,{row}.25\n" for row in range(rows)))
+        tracemalloc.start()
+        try:
+            points = sum(
+                len(item.steps)
+                for item in read(path, project=None, name=None, receipt=Receipt("", ""))
+                if isinstance(item, Block)
+            )
+            assert points == 2 * rows
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(10)  # what is imported at first use
+    assert peak(20_000) < 1.5 * peak(2000)
 
 
 def test_arrays_of_keras(db_path: Path, tmp_path: Path, imported: Imported) -> None:

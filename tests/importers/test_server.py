@@ -385,6 +385,19 @@ def test_points_without_times_are_the_same_at_other_times(remote: Server) -> Non
     assert load(remote.url, [HEAD, msgspec.structs.replace(later, has_times=True)]).stored == 2
 
 
+def test_times_that_follow_the_start_move_with_it(remote: Server) -> None:
+    """As the rows of a table without times, some of which share a step."""
+    first = msgspec.structs.replace(block("loss", [0.5, 0.5]), steps=[1, 1], follows_start=True)
+    moved = msgspec.structs.replace(
+        first,
+        writer=msgspec.structs.replace(first.writer, started_at=first.writer.started_at + 5),
+        timestamps=[time + 5 for time in first.timestamps],
+    )
+    assert load(remote.url, [HEAD, first]).stored == 2
+    assert load(remote.url, [HEAD, moved]).stored == 0
+    assert load(remote.url, [HEAD, msgspec.structs.replace(moved, follows_start=False)]).stored == 2
+
+
 def test_followers_see_an_import(remote: Server) -> None:
     load(remote.url, [HEAD, block("loss", [1.0, 2.0])])
     [run] = remote.get("/api/runs")["runs"]

@@ -144,11 +144,9 @@ def _load_file(
     *,
     as_json: bool,
 ) -> None:
-    from trackai.importers.loader import check_items, load_runs
-    from trackai.importers.receipt import Receipt
+    from trackai.importers.loader import load_runs
 
     async def work(target: Store | Connection, receipt: Receipt) -> Receipt:
-        check_items(read(Receipt(receipt.source, receipt.database)))
         return await load_runs(target, read(receipt), receipt)
 
     run_import(ctx, place, str(file), work, as_json)

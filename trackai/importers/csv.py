@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import csv
+from collections import deque
+from contextlib import contextmanager
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -35,7 +37,7 @@ _ERRORS = "trackai.without_rest"
 def read(
     path: Path, *, project: str | None, name: str | None, receipt: Receipt
 ) -> Iterator[RunHead | Block]:
-    """Yield the runs of a file: each head, then its points.
+    """Yield the runs of a file: each head, then its points. All lines are checked before.
 
     Args:
         project: the project of the run that a table of metrics becomes, by default "imported".
@@ -46,6 +48,32 @@ def read(
         InvalidInputError: a line is not valid; the error names it. Or a project or a name is given
             for a file of `trackai export`, which names its own.
     """
+    table: csv_table.Table | None = None
+    with _opened(path) as (header, rows):
+        if tuple(header) == COLUMNS:
+            _check_options(project, name)
+            deque(_read_points(rows), maxlen=0)
+        elif header:
+            table = csv_table.Table(path, header, receipt)
+            table.scan(_complete(rows, len(header), path, receipt))
+        else:
+            raise ValueError("the file is empty")
+    with _opened(path) as (_, rows):
+        if table is None:
+            yield from _read_points(rows)
+        else:
+            yield from table.read(
+                rows, project=project or _PROJECT, name=name or without_surrogates(path.stem)
+            )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[list[str], Any]]:
+    """Open a file: the first row, and a reader of the others.
+
+    Raises:
+        InvalidInputError: the file is not text, or for a ValueError of the body; it names the line.
+    """
     csv.field_size_limit(_MAX_CELL)
     with path.open(encoding=_encoding(path), errors=_ERRORS, newline="") as file:
         try:
@@ -53,19 +81,7 @@ def read(
         except UnicodeDecodeError as error:
             raise InvalidInputError(path.name, f"must be UTF-8 or UTF-16: {error}") from None
         try:
-            header = next(rows, [])
-            if tuple(header) == COLUMNS:
-                _check_options(project, name)
-                yield from _read_points(rows)
-            elif header:
-                table = csv_table.Table(path, header, receipt)
-                yield from table.read(
-                    _complete(rows, len(header), path, receipt),
-                    project=project or _PROJECT,
-                    name=name or without_surrogates(path.stem),
-                )
-            else:
-                raise ValueError("the file is empty")
+            yield next(rows, []), rows
         except InvalidInputError:
             raise
         except (ValueError, csv.Error) as error:
@@ -81,7 +97,8 @@ def _complete(rows: Any, width: int, path: Path, receipt: Receipt) -> Iterator[l
 
     Raises:
         csv.Error: as the reader raises it.
-        InvalidInputError: a row has another number of cells, and others follow it.
+        InvalidInputError: a row has another number of cells, and others follow it, or a quote of a
+            row is still open at the end of the file.
     """
     has_end: bool | None = None
     while True:
@@ -91,9 +108,12 @@ def _complete(rows: Any, width: int, path: Path, receipt: Receipt) -> Iterator[l
         except StopIteration:
             return
         except csv.Error as error:
-            # A quote that is still open further above is a mistake, and not only the end.
-            if rows.line_num - begin > 1 or "unexpected end" not in str(error):
+            if "unexpected end" not in str(error):
                 raise
+            # A quote that is still open further above is a mistake, and not only the end.
+            if rows.line_num - begin > 1:
+                where = f"{path.name}, line {begin + 1}"
+                raise InvalidInputError(where, "a quote in this row is not closed") from None
             row = None
         line = rows.line_num
         if row is None or (row and len(row) != width):
@@ -169,7 +189,7 @@ def _check_options(project: str | None, name: str | None) -> None:
 def _read_points(rows: Iterable[list[str]]) -> Iterator[RunHead | Block]:
     """Read a row for each point; the points of one series by one writer are consecutive."""
     seen: set[str] = set()
-    for key, group in groupby(map(_parse_point, rows), key=itemgetter(0)):
+    for key, group in groupby(_parse_points(rows), key=itemgetter(0)):
         project, run, run_uid, attempt, writer, metric, axis = key
         while batch := list(islice(group, _ROWS_PER_BLOCK)):
             _, steps, timestamps, values = map(list, zip(*batch, strict=True))
@@ -189,21 +209,28 @@ def _read_points(rows: Iterable[list[str]]) -> Iterator[RunHead | Block]:
             )
 
 
-def _parse_point(row: list[str]) -> tuple[tuple[str, ...], Step, int, Value]:
-    """Return the columns that name the series and writer, the step, the time and the value.
+def _parse_points(
+    rows: Iterable[list[str]],
+) -> Iterator[tuple[tuple[str, ...], Step, int, Value]]:
+    """Yield the columns that name the series and writer, the step, the time and the value.
 
     Every cell is checked here, before the reader goes on: errors name the reader's current line.
     """
-    csv_table.check_width(row, COLUMNS)
-    *key, step, time, type_, value = row
-    _parse_axis(key[6])
-    parse_int(key[3], "attempt")
-    return (
-        tuple(key),
-        parse_step(step, "step"),
-        parse_time(time, "timestamp"),
-        parse_value(type_, value),
-    )
+    checked: tuple[str, ...] = ()
+    for row in rows:
+        csv_table.check_width(row, COLUMNS)
+        key = tuple(row[:7])
+        if key != checked:
+            _parse_axis(key[6])
+            parse_int(key[3], "attempt")
+            checked = key
+        step, time, type_, value = row[7:]
+        yield (
+            key,
+            parse_step(step, "step"),
+            parse_time(time, "timestamp"),
+            parse_value(type_, value),
+        )
 
 
 def _parse_axis(text: str) -> Axis:

@@ -11,17 +11,14 @@ from trackai.values.times import FIRST_TIME, LAST_TIME, microseconds
 from trackai.values.types import INT64
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from trackai.values.types import Step, Value
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-_FLOAT = re.compile(
-    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)",
-    re.ASCII | re.IGNORECASE,
-)
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:[0-9]*,[0-9]+|[0-9]+,)(?:e[+-]?[0-9]+)?", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
+# In characters. Longer ones become floats: converting them takes quadratic time.
+_LONGEST_INTEGER = 99
+_SIGNS = ("+", "-")
 _BOOLS = {"True": True, "False": False}
 # What keras, pandas, R and spreadsheets write where there is no value, in lower case. NaN is not
 # among them: it is a value that a metric can have.
@@ -33,22 +30,14 @@ def is_missing(text: str) -> bool:
     return text.strip().lower() in _MISSING
 
 
-def have_decimal_commas(texts: Sequence[str]) -> bool:
-    """Return whether all texts of a column are numbers like 0,5.
+def is_decimal_comma(text: str) -> bool:
+    """Return whether a text is a number like 0,5."""
+    return _DECIMAL_COMMA.fullmatch(text) is not None
 
-    Raises:
-        ValueError: the commas may separate thousands instead.
-    """
-    texts = [text.strip() for text in texts]
-    unclear = [text for text in texts if _THOUSANDS.fullmatch(text)]
-    decimals = [text for text in texts if _DECIMAL_COMMA.fullmatch(text)]
-    if len(set(unclear) | set(decimals)) < len(set(texts)):
-        return False
-    if len(unclear) == len(texts) or any(text.count(",") > 1 for text in unclear):
-        raise ValueError(
-            f"{unclear[0]!r} is ambiguous; write a decimal point, and do not separate thousands"
-        )
-    return True
+
+def is_unclear_comma(text: str) -> bool:
+    """Return whether a text is a number like 1,500, in which commas may separate thousands."""
+    return _THOUSANDS.fullmatch(text) is not None
 
 
 def infer_value(text: str) -> Value:
@@ -61,17 +50,26 @@ def infer_value(text: str) -> Value:
 
 def parse_number(text: str) -> int | float | None:
     """Return the number in a text, or None; integers beyond 64 bits become floats."""
-    # int() and float() would also accept "2024_01" and digits of other scripts.
     text = text.strip()
-    if len(text) < 99 and _INTEGER.fullmatch(text) and -INT64 <= (integer := int(text)) < INT64:
-        return integer
-    return float(text) if _FLOAT.fullmatch(text) else None
+    # int() and float() also accept "2024_01" and digits of other scripts.
+    if "_" in text or not text.isascii():
+        return None
+    digits = text[1:] if text[:1] in _SIGNS else text
+    if digits.isdigit() and len(text) < _LONGEST_INTEGER:
+        integer = int(text)
+        return integer if -INT64 <= integer < INT64 else float(text)
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def is_inexact(text: str, value: Value) -> bool:
     """Return whether a number in a text was rounded: an integer beyond 64 bits, or an overflow."""
     if not isinstance(value, float) or value != value:
         return False
+    if abs(value) < INT64 and len(text) < _LONGEST_INTEGER:
+        return False  # integers this small are exact
     if math.isinf(value):
         return "inf" not in text.lower()
     return _INTEGER.fullmatch(text.strip()) is not None and int(text) != value
@@ -107,15 +105,18 @@ def parse_time(text: str, column: str) -> int:
     Raises:
         ValueError: the text is neither.
     """
+    # A date takes longer to be refused as a number than to be read.
+    if text[4:5] == "-" and (time := _parse_date(text)) is not None:
+        return time
     seconds = parse_number(text)
     if seconds is None:
-        try:
-            return microseconds(datetime.fromisoformat(text))
-        except ValueError:
+        time = _parse_date(text)
+        if time is None:
             raise ValueError(
                 f"column {column}: must be a time like 2026-01-31T12:00:00 or seconds since the "
                 f"epoch, got {text!r}"
-            ) from None
+            )
+        return time
     if not FIRST_TIME <= seconds * 1e6 <= LAST_TIME:
         raise ValueError(
             f"column {column}: must be seconds since the epoch in the years 1 to 9999, got "
@@ -124,20 +125,27 @@ def parse_time(text: str, column: str) -> int:
     return round(seconds * 1_000_000)
 
 
+def _parse_date(text: str) -> int | None:
+    try:
+        return microseconds(datetime.fromisoformat(text))
+    except ValueError:
+        return None
+
+
 def parse_value(type_: str, text: str) -> Value:
     """Convert a cell to a value of a type: float, int, bool or str.
 
     Raises:
         ValueError: the text is not a value of this type, or the type is unknown.
     """
+    if type_ == "float" and (number := parse_number(text)) is not None:
+        return float(text) if isinstance(number, int) else number
     if type_ == "str":
         return text
     if type_ == "int":
         return parse_int(text, "value")
     if type_ == "bool" and text in _BOOLS:
         return _BOOLS[text]
-    if type_ == "float" and parse_number(text) is not None:
-        return float(text)
     if type_ not in ("float", "bool"):
         raise ValueError(f"column type: must be float, int, bool or str, got {type_!r}")
     raise ValueError(f"column value: must be a {type_}, got {text!r}")

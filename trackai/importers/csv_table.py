@@ -1,22 +1,18 @@
-"""Reads a table of metrics: a row for each step, and a column for each metric."""
+"""Reads a table of metrics: a row for each step, and a column for each metric.
+
+It is read twice, in batches of rows: what a column holds depends on all of its cells.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from itertools import chain, pairwise
+from itertools import chain, compress, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from trackai.errors import InvalidInputError
-from trackai.importers.csv_cells import (
-    have_decimal_commas,
-    infer_value,
-    is_inexact,
-    is_missing,
-    parse_number,
-    parse_step,
-    parse_time,
-)
+from trackai.importers.csv_cells import infer_value, parse_number, parse_step, parse_time
+from trackai.importers.csv_column import Column
 from trackai.structs.exchange import Block, RunHead, WriterHead
 
 if TYPE_CHECKING:
@@ -24,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trackai.importers.receipt import Receipt
-    from trackai.values.types import Step, Value
+    from trackai.values.types import Step
 
 _STEP_COLUMNS = ("step", "_step", "global_step", "iteration", "iter", "epoch")
 _TIME_COLUMNS = ("timestamp", "_timestamp", "time", "wall_time")
@@ -34,28 +30,31 @@ _SEPARATOR = re.compile(r"[\s;|]")
 # TensorBoard names the tag of a downloaded series only in the name of the file.
 _TENSORBOARD = ["wall_time", "step", "value"]
 _TENSORBOARD_FILE = re.compile(r"run-.*-tag-(?P<tag>.+)", re.DOTALL)
-# How keras writes an array.
-_LIST = re.compile(r'"(?P<list>\[[^"]*\])"')
 # In seconds: numbers in a column "time" are times since the epoch only from 1973 on. Ultralytics,
 # for one, writes the seconds since the start there.
 _EARLIEST = 100_000_000
 
 
-class _Column(NamedTuple):
-    """The cells of a column that are not empty, with their steps and times.
+# Limits the memory that a batch of rows takes.
+_CELLS_PER_BATCH = 400_000
+_CHARACTERS_PER_BATCH = 8 << 20
+
+
+class _Batch(NamedTuple):
+    """Consecutive rows of one attempt.
 
     Attributes:
-        begins: for each attempt, the index of its first cell.
+        attempt: counted from 0.
     """
 
+    attempt: int
     steps: list[Step]
     times: list[int]
-    cells: list[str]
-    begins: list[int]
+    rows: list[list[str]]
 
 
 class Table:
-    """A table of metrics in a CSV file.
+    """A table of metrics in a CSV file: call `scan`, then `read`.
 
     Args:
         header: the names of the columns.
@@ -76,8 +75,12 @@ class Table:
             match = _TENSORBOARD_FILE.fullmatch(path.stem)
             self._names[2] = match["tag"] if match else path.stem
             self._receipt.add_remark(path.name, f"its values are the metric {self._names[2]!r}")
+        self._started_at = path.stat().st_mtime_ns // 1000
         # For each attempt, when it began.
         self._attempts: list[int] = []
+        self._columns = [Column() for _ in header]
+        self._metrics: list[int] = []
+        self._rows = 0
         self._check_header()
 
     def _check_header(self) -> None:
@@ -89,105 +92,154 @@ class Table:
         if twice:
             raise ValueError(f"column {min(twice)!r} occurs twice")
 
-    def read(
-        self, rows: Iterable[list[str]], *, project: str, name: str
-    ) -> Iterator[RunHead | Block]:
-        """Yield the run with all its points.
+    def scan(self, rows: Iterable[list[str]]) -> None:
+        """Check all rows, and decide what the columns hold.
 
         Raises:
             ValueError: a row is not valid.
+            InvalidInputError: a column is not valid.
         """
-        # The uid is derived from the content: importing the same file again finds the same run.
-        digest = hashlib.sha256(self._path.read_bytes()).hexdigest()
-        uid = _digest(f"{project}/{name}/{digest}")
-        started_at = self._path.stat().st_mtime_ns // 1000
-        yield RunHead(uid=uid, project=project, run_id=name, name=name, created_at=started_at)
-        columns = self._read_columns(rows, started_at)
-        writers = self._writers(uid, columns)
-        for position, column in columns.items():
-            metric = self._names[position]
-            if self._is_row_number(position, column):
-                self._receipt.add_remark(
-                    self._path.name, "the first column, without a name, only counts the rows"
-                )
-                continue
-            steps, times, values, begins = self._convert(metric, column)
-            begins = [*begins[: len(writers)], len(values)]
-            for writer, (start, stop) in zip(writers, pairwise(begins), strict=True):
-                if start < stop:
-                    yield Block(
-                        run_uid=uid, metric=metric, writer=writer, steps=steps[start:stop],
-                        timestamps=times[start:stop], values=values[start:stop],
-                        has_times=self._time_at is not None or not _increases(steps[start:stop]),
-                    )  # fmt: skip
-
-    def _writers(self, uid: str, columns: dict[int, _Column]) -> list[WriterHead]:
-        """Return a writer for each attempt.
-
-        A table with a column of texts may have other reasons to begin again at the first step.
-        """
-        attempts = self._attempts
-        if any(_begins_with_text(column) for column in columns.values()):
-            attempts = attempts[:1]
-        if len(attempts) > 1:
-            self._receipt.add_remark(
-                self._path.name, f"begins again at the first step: it has {len(attempts)} attempts"
-            )
-        return [
-            WriterHead(
-                uid=uid if number == 1 else _digest(f"{uid}/{number}"), attempt=number, host="csv",
-                started_at=at,
-            )
-            for number, at in enumerate(attempts, start=1)
-        ]  # fmt: skip
-
-    def _read_columns(self, rows: Iterable[list[str]], started_at: int) -> dict[int, _Column]:
-        """Return the columns of metrics that have cells, by position."""
-        # csv.reader returns a blank line as a row without cells.
-        rows = iter(rows if len(self._names) == 1 else filter(None, rows))
+        rows = self._filled(self._counted(rows))
         first = next(rows, None)
         if first is None:
-            return {}
+            return
         self._check_first(first)
-        columns: dict[int, _Column] = {}
+        for batch in self._batches(chain([first], rows)):
+            if batch.attempt == len(self._attempts):
+                self._attempts.append(batch.times[0] if batch.attempt else self._started_at)
+            for position, cells in enumerate(zip(*batch.rows, strict=True)):
+                if position not in (self._step_at, self._time_at):
+                    self._columns[position].add(list(filter(str.strip, cells)))
+        self._conclude()
+
+    def _counted(self, rows: Iterable[list[str]]) -> Iterator[list[str]]:
+        for self._rows, row in enumerate(rows, start=1):
+            yield row
+
+    def _filled(self, rows: Iterable[list[str]]) -> Iterator[list[str]]:
+        """Yield the rows that are not blank: csv.reader returns a blank line without cells."""
+        if len(self._names) > 1:
+            return filter(None, rows)
+        return (row or [""] for row in rows)
+
+    def _batches(self, rows: Iterable[list[str]]) -> Iterator[_Batch]:
+        batch = _Batch(0, [], [], [])
         first_step: Step | None = None
         last_step: Step = 0
-        for number, row in enumerate(chain([first], rows)):
-            if len(self._names) == 1 and not row:
-                row = [""]
+        characters = 0
+        for number, row in enumerate(rows):
             check_width(row, self._names)
             step: Step = number
             if self._step_at is not None:
                 step = parse_step(
                     row[self._step_at], self._names[self._step_at] or "without a name"
                 )
-            time = started_at + number
+            time = self._started_at + number
             if self._time_at is not None:
                 time = parse_time(row[self._time_at], self._names[self._time_at])
             if first_step is None:
                 first_step = step
-            if not self._attempts or step == first_step < last_step:
-                self._attempts.append(time if self._attempts else started_at)
-                for column in columns.values():
-                    column.begins.append(len(column.cells))
+            begins_again = step == first_step < last_step
             last_step = step
-            for position, cell in enumerate(row):
-                if position not in (self._step_at, self._time_at) and cell.strip():
-                    if position not in columns:
-                        columns[position] = _Column([], [], [], [0] * len(self._attempts))
-                    column = columns[position]
-                    column.steps.append(step)
-                    column.times.append(time)
-                    column.cells.append(cell)
-        return columns
+            is_full = (
+                len(batch.rows) * len(self._names) >= _CELLS_PER_BATCH
+                or characters >= _CHARACTERS_PER_BATCH
+            )
+            if batch.rows and (begins_again or is_full):
+                yield batch
+                batch = _Batch(batch.attempt + begins_again, [], [], [])
+                characters = 0
+            batch.steps.append(step)
+            batch.times.append(time)
+            batch.rows.append(row)
+            characters += sum(map(len, row))
+        if batch.rows:
+            yield batch
+
+    def _conclude(self) -> None:
+        """Note how the table is understood."""
+        for position, column in enumerate(self._columns):
+            if not column.cells:
+                continue
+            if position == 0 and self._has_index() and column.counts_rows:
+                self._receipt.add_remark(
+                    self._path.name, "the first column, without a name, only counts the rows"
+                )
+                continue
+            self._metrics.append(position)
+            where = f"column {self._names[position]}"
+            try:
+                column.check()
+            except ValueError as error:
+                raise InvalidInputError(f"{self._path.name}, {where}", str(error)) from None
+            for remark in column.remarks():
+                self._receipt.add_remark(self._path.name, f"{where}: {remark}")
+            self._receipt.count_null("metrics", column.missing)
+        # A table with a column of texts may have other reasons to begin again at the first step.
+        if any(column.begins_with_text for column in self._columns):
+            del self._attempts[1:]
+        if len(self._attempts) > 1:
+            self._receipt.add_remark(
+                self._path.name,
+                f"begins again at the first step: it has {len(self._attempts)} attempts",
+            )
+
+    def read(
+        self, rows: Iterable[list[str]], *, project: str, name: str
+    ) -> Iterator[RunHead | Block]:
+        """Yield the run with all its points.
+
+        Args:
+            rows: the same rows once more; others that were added since are left out.
+
+        Raises:
+            ValueError: a row is not valid.
+        """
+        # The uid is derived from the content: importing the same file again finds the same run.
+        with self._path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        uid = _digest(f"{project}/{name}/{digest}")
+        yield RunHead(uid=uid, project=project, run_id=name, name=name, created_at=self._started_at)
+        writers = [
+            WriterHead(
+                uid=uid if number == 1 else _digest(f"{uid}/{number}"), attempt=number, host="csv",
+                started_at=at,
+            )
+            for number, at in enumerate(self._attempts, start=1)
+        ]  # fmt: skip
+        for batch in self._batches(self._filled(islice(rows, self._rows))):
+            writer = writers[min(batch.attempt, len(writers) - 1)]
+            columns = list(zip(*batch.rows, strict=True))
+            for position in self._metrics:
+                yield from self._block(uid, writer, position, batch, columns[position])
+
+    def _block(
+        self, uid: str, writer: WriterHead, position: int, batch: _Batch, cells: Sequence[str]
+    ) -> Iterator[Block]:
+        """Yield the points of a column, if it has any."""
+        steps, times = batch.steps, batch.times
+        if not all(map(str.strip, cells)):
+            present = [bool(cell.strip()) for cell in cells]
+            steps, times = list(compress(steps, present)), list(compress(times, present))
+            cells = list(compress(cells, present))
+        values = self._columns[position].convert(cells)
+        if None in values:
+            present = [value is not None for value in values]
+            steps, times = list(compress(steps, present)), list(compress(times, present))
+            values = list(compress(values, present))
+        if values:
+            yield Block(
+                run_uid=uid, metric=self._names[position], writer=writer, steps=steps,
+                timestamps=times, values=values, follows_start=self._time_at is None,
+            )  # fmt: skip
 
     def _check_first(self, row: list[str]) -> None:
         """Decide by the first row what the columns are for which the names do not tell."""
-        check_width(row or [""], self._names)
+        check_width(row, self._names)
         if (
             len(self._names) == 1
             and _SEPARATOR.search(self._names[0])
-            and row
+            and row[0]
             and isinstance(infer_value(row[0]), str)
         ):
             raise ValueError(
@@ -208,79 +260,6 @@ class Table:
     def _has_index(self) -> bool:
         """Return whether the first column has no name, as the index of a data frame."""
         return len(self._names) > 1 and _UNNAMED.fullmatch(self._names[0]) is not None
-
-    def _is_row_number(self, position: int, column: _Column) -> bool:
-        """Return whether a column only counts the rows, as most indexes do."""
-        if position != 0 or not self._has_index():
-            return False
-        return column.cells == list(map(str, range(len(column.cells))))
-
-    def _convert(
-        self, metric: str, column: _Column
-    ) -> tuple[list[Step], list[int], list[Value], list[int]]:
-        """Return the points of a column, and the index of the first one of each attempt.
-
-        In a column of numbers, cells such as NA have no value. Otherwise they are texts.
-        """
-        values = list(map(infer_value, column.cells))
-        self._remark_inexact(metric, column, values)
-        texts = [value for value in values if isinstance(value, str)]
-        words = [text for text in texts if not is_missing(text)]
-        if words:
-            if not self._are_decimals(metric, words, values):
-                if len(texts) < len(values):
-                    share = f"{len(texts)} of {len(values)} values"
-                    self._remark(metric, f"{share} are texts, such as {words[0]!r}")
-                return column.steps, column.times, list(map(_unquoted, values)), column.begins
-            cells = [cell.replace(",", ".") for cell in column.cells]
-            values = list(map(infer_value, cells))
-        present = [not isinstance(value, str) for value in values]
-        self._receipt.count_null("metrics", present.count(False))
-        return (
-            [step for step, keep in zip(column.steps, present, strict=True) if keep],
-            [time for time, keep in zip(column.times, present, strict=True) if keep],
-            [value for value in values if not isinstance(value, str)],
-            [begin - present[:begin].count(False) for begin in column.begins],
-        )
-
-    def _remark_inexact(self, metric: str, column: _Column, values: list[Value]) -> None:
-        for cell, value in zip(column.cells, values, strict=True):
-            if is_inexact(cell, value):
-                self._remark(metric, f"rounds large numbers, such as {cell} to {value!r}")
-                return
-
-    def _remark(self, metric: str, remark: str) -> None:
-        self._receipt.add_remark(self._path.name, f"column {metric}: {remark}")
-
-    def _are_decimals(self, metric: str, words: list[str], values: list[Value]) -> bool:
-        """Return whether all words of a column are numbers with a decimal comma."""
-        try:
-            if not have_decimal_commas(words):
-                return False
-        except ValueError as error:
-            raise self._invalid(metric, str(error)) from None
-        if any(isinstance(value, float) and value == value for value in values):
-            raise self._invalid(metric, f"has decimal points and commas, such as {words[0]!r}")
-        self._remark(metric, "has decimal commas")
-        return True
-
-    def _invalid(self, metric: str, problem: str) -> InvalidInputError:
-        return InvalidInputError(f"{self._path.name}, column {metric}", problem)
-
-
-def _increases(steps: list[Step]) -> bool:
-    return all(step < following for step, following in pairwise(steps))
-
-
-def _begins_with_text(column: _Column) -> bool:
-    cell = next((cell for cell in column.cells if not is_missing(cell)), "0")
-    return isinstance(infer_value(cell), str) and not _LIST.fullmatch(cell)
-
-
-def _unquoted(value: Value) -> Value:
-    """Return a list that keras has written within quotes of its own without them."""
-    match = _LIST.fullmatch(value) if isinstance(value, str) else None
-    return match["list"] if match else value
 
 
 def _digest(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.errors import InvalidInputError
+from trackai.importers.loader import check_items
 from trackai.structs.exchange import (
     ArtifactHead,
     Block,
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
 def read(path: Path) -> Iterator[Item | Chunk]:
     """Yield the runs of a file: each head, then its files, bytes and points.
 
+    All lines are checked before.
+
     Raises:
         InvalidInputError: a line is not valid; the error names it.
     """
     with path.open("rb") as file:
+        check_items(read_lines(file, path.name))
+        file.seek(0)
         yield from read_lines(file, path.name)
 
 

@@ -79,6 +79,7 @@ TRACKERS = {
         Tracker("sacred", "Sacred"),
         Tracker("aim", "Aim"),
         Tracker("swanlab", "SwanLab", needs=("google.protobuf", "yaml")),
+        Tracker("ray", "Ray Tune"),
         Tracker("transformers", "Hugging Face's Trainer"),
         Tracker("lightning", "Lightning", needs=("yaml",)),
         Tracker("dvclive", "DVCLive", needs=("yaml",)),

@@ -64,6 +64,7 @@ class _Points(msgspec.Struct, kw_only=True, tag="points"):
     values: packing.Packed
     own_steps: Annotated[list[BoundedStep | None], msgspec.Meta(max_length=MAX_POINTS)] | None
     has_times: bool = True
+    follows_start: bool = False
 
 
 class _Head(RunHead, kw_only=True, tag="run"):
@@ -123,6 +124,7 @@ def _packed(item: Storable) -> Any:
             values=packing.pack(item.values),
             own_steps=item.own_steps,
             has_times=item.has_times,
+            follows_start=item.follows_start,
         )
     if isinstance(item, RunHead):
         return _packed_head(item)
@@ -215,6 +217,7 @@ def _unpacked(packed: _Points) -> Block:
         values=values,
         own_steps=packed.own_steps,
         has_times=packed.has_times,
+        follows_start=packed.follows_start,
     )
 
 

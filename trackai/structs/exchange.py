@@ -99,6 +99,8 @@ class Block(msgspec.Struct, kw_only=True, tag="points"):
             null without any.
         has_times: false if the times are only those of the files: a stored point with the same
             step and value is the same point, whatever its time. The steps of a writer differ.
+        follows_start: true if the times only count from `started_at` of the writer. A stored
+            writer keeps its start, so that the same points have the same times.
     """
 
     run_uid: str
@@ -111,6 +113,7 @@ class Block(msgspec.Struct, kw_only=True, tag="points"):
     values: list[Any]
     own_steps: list[BoundedStep | None] | None = None
     has_times: bool = True
+    follows_start: bool = False
 
 
 class Rewind(msgspec.Struct, kw_only=True, tag="rewind"):

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from trackai.errors import TrackAIError
 from trackai.importers import csv, jsonl, original_trackai
-from trackai.importers.loader import check_items
-from trackai.importers.receipt import Receipt
 from trackai.importers.trackers import TRACKERS
 from trackai.structs.exchange import RunHead
 
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
 
     from trackai.importers.auto.search import Found
     from trackai.importers.progress import Progress
+    from trackai.importers.receipt import Receipt
     from trackai.importers.source import Source as OneSource
     from trackai.structs.exchange import Chunk, FileHead, Item
 
@@ -81,9 +80,7 @@ class Source:
         elif kind == "trackai":
             yield from original_trackai.read(path, receipt=self._receipt, progress=progress)
         else:
-            read = _FILES[kind](path)
-            check_items(read(Receipt(self._receipt.source, self._receipt.database)))
-            yield from read(self._receipt)
+            yield from _FILES[kind](path)(self._receipt)
 
 
 class NamedProgress:

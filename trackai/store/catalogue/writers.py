@@ -162,6 +162,14 @@ async def locate(conn: Connection, uids: Iterable[str]) -> dict[str, Place]:
     }
 
 
+async def started_at(conn: Connection, writer_id: int) -> int:
+    """Return when a writer began, in microseconds since the epoch."""
+    ((started_at,),) = await conn.execute_fetchall(
+        "SELECT started_at FROM writers WHERE id = ?", (writer_id,)
+    )
+    return int(started_at)
+
+
 async def note_heard(conn: Connection, heard: Iterable[tuple[int, str | None, int]]) -> None:
     """Record when the server heard from remote writers.
 

@@ -182,8 +182,12 @@ async def add_points(conn: Connection, run_id: int, block: Block) -> int:
     """
     await lock(conn, "runs", [run_id])
     writer_id = await writer(conn, run_id, block.writer)
+    timestamps = block.timestamps
+    if block.follows_start:
+        moved = await writers.started_at(conn, writer_id) - block.writer.started_at
+        timestamps = [timestamp + moved for timestamp in timestamps] if moved else timestamps
     column = Column(
-        block.metric, block.axis, block.steps, block.timestamps, block.values,
+        block.metric, block.axis, block.steps, timestamps, block.values,
         kind="histogram" if block.kind == "histogram" else "text",
     )  # fmt: skip
     find = _without_stored if block.has_times else _without_equal
