@@ -439,3 +439,87 @@ except trackai.ConflictError as error:
     print(error)
 """
     assert "already imported from" in output(tmp_path, code)
+
+
+def test_a_script_that_reads_as_wandb_gets_the_types_of_wandb(tmp_path: Path) -> None:
+    output(
+        tmp_path,
+        """
+import wandb
+from wandb.apis.public import Run, Runs
+from wandb.apis.public.runs import Run as SameRun
+
+for name in ("first", "second"):
+    with wandb.init(project="digits", name=name, config={"lr": 0.1}, tags=["a"]) as active:
+        for step in range(5):
+            active.log({"loss": 1 / (step + 1)})
+
+api = wandb.Api({"project": "digits"}, 29)
+runs = api.runs("anyone/digits", {"state": "finished"}, "+created_at", 50, include_sweeps=True)
+assert isinstance(runs, Runs) and [run.name for run in runs] == ["first", "second"]
+assert runs.length == 2 and isinstance(runs[0], Run) and Run is SameRun
+assert [run.id for run in api.runs()] == ["first", "second"]
+assert [run.id for run in api.runs(order="-created_at")] == ["second", "first"]
+
+run = api.run("first")
+assert (run.id, run.state, run.entity) == ("first", "finished", "local")
+assert run.path == ["local", "digits", "first"] and run == api.run("/".join(run.path))
+assert run.url == active.url.replace("run=2", "run=1")
+assert run.created_at[10] == "T" and run.created_at[-1] == "Z"
+assert run.summary.loss == run.summary["loss"] == run.summary._json_dict["loss"] == 0.2
+assert run.summary["_step"] == run.lastHistoryStep == 4
+assert run.json_config == '{"lr": {"value": 0.1}}'
+assert run.job_type is run.sweep is None
+
+assert list(run.history(1000, ["loss", "_step"])["loss"]) == [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5]
+row = run.history(keys=["loss"], pandas=False)[-1]
+assert row.keys() == {"_step", "_timestamp", "_runtime", "loss"} and row["_runtime"] >= 0
+assert len(run.history(keys=["nothing"])) == 0
+assert [row["loss"] for row in run.scan_history(["loss"], page_size=1)][0] == 1
+assert {row["run_id"] for row in runs.histories(keys=["loss"])} == {"first", "second"}
+
+run.display_name = "renamed"
+run.config["seed"] = 7
+run.update()
+assert run.load(force=True).name == api.run("first").name == "renamed"
+assert api.run("first").config == {"lr": 0.1, "seed": 7}
+for call in (lambda: run.summary.update({"best": 1}), lambda: api.sweep("digits/s")):
+    try:
+        call()
+    except wandb.errors.UnsupportedError as error:
+        assert "trackai" in str(error) or "wandb.init" in str(error)
+    else:
+        raise AssertionError
+run.summary.update()
+assert [project.name for project in api.projects("anyone")] == ["digits"]
+assert run.delete() and [run.id for run in api.from_path("anyone/digits")] == ["second"]
+""",
+        "wandb",
+    )
+
+
+def test_a_script_that_reads_artifacts_as_wandb_finds_them(tmp_path: Path) -> None:
+    output(
+        tmp_path,
+        """
+import pathlib, wandb
+pathlib.Path("data.txt").write_text("1")
+with wandb.init(project="digits", name="maker") as run:
+    run.log_artifact("data.txt", name="data", type="dataset", tags=["clean"]).wait()
+with wandb.init(project="digits", name="user") as run:
+    run.use_artifact("data:latest")
+    run.save("data.txt")
+
+api = wandb.Api()
+maker, user = api.run("anyone/digits/maker"), api.run("anyone/digits/user")
+assert [artifact.source_name for artifact in maker.logged_artifacts(per_page=5)] == ["data:v0"]
+assert maker.used_artifacts() == user.logged_artifacts() == []
+assert [artifact.source_name for artifact in user.used_artifacts()] == ["data:v0"]
+assert api.artifact_exists("anyone/digits/data:v0") and not api.artifact_exists("digits/other")
+assert len(api.artifacts("dataset", "anyone/digits/data", tags="clean")) == 1
+assert api.artifacts(type_name="dataset", name="data", tags=["clean", "best"]) == []
+assert len(api.artifact_versions("dataset", "digits/data", per_page=5)) == 1
+assert user.file("data.txt").download("copy", replace=True, api=api).read() == "1"
+""",
+        "wandb",
+    )
