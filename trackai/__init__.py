@@ -235,7 +235,10 @@ if not typing.TYPE_CHECKING:  # with it, a type checker accepts every name
 
             return active_summary()
         if name not in _MODULES:
-            raise AttributeError(f"module 'trackai' has no attribute {name!r}")
+            raise AttributeError(
+                f"module 'trackai' has no attribute {name!r}; a script for wandb or trackio that "
+                "needs it may run under: trackai run --as wandb (or --as trackio)"
+            )
         try:
             value = getattr(_import_lazily(_MODULES[name]), name)
         except ImportError:

@@ -127,6 +127,7 @@ from wandb.sdk.artifacts.artifact import Artifact
 from wandb.sdk.data_types.base_types.wb_value import WBValue
 from wandb.sdk.data_types.image import Image
 from wandb.sdk.data_types.video import Video
+from wandb.sdk.data_types.video.util import generate_id
 from wandb.sdk.lib import RunDisabled
 from wandb.sdk.lib.config_util import ConfigError
 from wandb.sdk.lib.disabled import RunDisabled
@@ -183,8 +184,7 @@ def test_what_is_not_supported_is_refused_by_name(tmp_path: Path) -> None:
         tmp_path,
         """
 import wandb
-for call in (lambda: wandb.sweep({}), lambda: wandb.agent("x"), lambda: wandb.restore("f"),
-             lambda: wandb.log({})):
+for call in (lambda: wandb.sweep({}), lambda: wandb.agent("x"), lambda: wandb.log({})):
     try:
         call()
     except wandb.Error as error:
@@ -192,7 +192,7 @@ for call in (lambda: wandb.sweep({}), lambda: wandb.agent("x"), lambda: wandb.re
 """,
         "wandb",
     )
-    assert result.count("UnsupportedError wandb.") == 3
+    assert result.count("UnsupportedError wandb.") == 2
     assert "NoActiveRunError" in result
 
 
@@ -523,3 +523,119 @@ assert user.file("data.txt").download("copy", replace=True, api=api).read() == "
 """,
         "wandb",
     )
+
+
+def test_files_of_runs_are_restored(tmp_path: Path) -> None:
+    output(
+        tmp_path,
+        """
+import pathlib, wandb
+try:
+    wandb.restore("model.txt")
+except ValueError as error:
+    assert "run_path" in str(error)
+else:
+    raise AssertionError
+
+model = pathlib.Path("model.txt")
+with wandb.init(project="digits", id="first") as run:
+    model.write_text("1")
+    assert wandb.save("model.txt") == ["model.txt"]
+    model.unlink()
+    restored = wandb.restore("model.txt")
+    assert restored.read() == "1" and pathlib.Path(restored.name).parent == pathlib.Path(run.dir)
+    assert run.restore("nothing.txt") is None
+
+with wandb.init(project="digits", id="first", resume="must") as run:
+    assert run.restore("model.txt", root=".").read() == "1"
+    model.write_text("2")
+    assert run.restore("model.txt", root=".").read() == "2"
+    assert run.restore("model.txt", root=".", replace=True).read() == "1"
+
+with wandb.init(project="digits", mode="disabled") as run:
+    assert run.restore("model.txt") is None
+    wandb.save("model.txt")
+    assert run.restore("model.txt").read() == "1"
+
+path = "anyone/digits/first"
+assert wandb.restore("model.txt", run_path=path, root="copies").name == "copies/model.txt"
+assert wandb.restore("nothing.txt", run_path=path) is None
+try:
+    wandb.restore("model.txt", run_path="anyone/digits/second", replace=True)
+except wandb.CommError as error:
+    assert "second" in str(error)
+else:
+    raise AssertionError
+""",
+        "wandb",
+    )
+
+
+@pytest.mark.parametrize("names", [["wandb"], []])
+def test_rare_arguments_of_wandb_do_not_end_a_script(tmp_path: Path, names: list[str]) -> None:
+    statement = "import wandb" if names else "import trackai as wandb"
+    result = execute(
+        tmp_path,
+        f"""
+import datetime, pathlib
+{statement}
+assert wandb.setup().settings.sweep_id is None
+settings = wandb.Settings(mode="online")
+assert settings.mode == wandb.setup(settings=settings).settings.mode == "online"
+assert settings.entity is None and not hasattr(settings, "_repr_html_")
+pathlib.Path("data[1].txt").write_text("1")
+pathlib.Path("folder").mkdir()
+pathlib.Path("folder/data.txt").write_text("2")
+with wandb.init(project="p", name="n", config={{"lr": 0.1}}) as run:
+    assert run.settings.sweep_id is None
+    assert wandb.save() == run.save() == []
+    assert wandb.save("data[1].txt", ".", "now", False) == ["data[1].txt"]
+    artifact = wandb.Artifact("data", "dataset", "text", {{"rows": 1}}, False, None)
+    artifact.add_file("data[1].txt", "data.txt", True, False, "mutable")
+    artifact.add_dir("folder", "more", True, "mutable")
+    with artifact.new_file("new.txt", "w", None, "mutable") as file:
+        file.write("3")
+    artifact.ttl = datetime.timedelta(days=1)
+    artifact.ttl = None
+    assert artifact.ttl is None
+    assert run.log_artifact(artifact).wait().file_count == 3
+    table = wandb.Table(columns=["a"], data=[[1]])
+    table.add_column(name="b", data=[2], optional=True)
+    wandb.log({{"page": wandb.Html("page.html", False, True), "table": table}})
+""",
+        *names,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("Artifact.ttl") == 1
+    files = {file.name for file in api(tmp_path).run("p/n").files()}
+    assert "data[1].txt" in files
+    assert any(name.startswith("table/") for name in files)
+
+
+def test_media_take_their_caption_as_in_trackio(tmp_path: Path) -> None:
+    result = execute(
+        tmp_path,
+        """
+import numpy as np, pathlib, trackio
+pathlib.Path("notes.txt").write_text("1")
+trackio.init(project="p", name="n")
+image = trackio.Image(np.zeros((4, 4, 3), np.uint8), "first")
+sound = trackio.Audio(np.zeros(100), "second", 8000)
+page = trackio.Html("<b>bold</b>", True, False, "third")
+assert [media.caption for media in (image, sound, page)] == ["first", "second", "third"]
+trackio.log({"image": image, "sound": sound, "page": page})
+trackio.save("notes.txt", project="p")
+assert trackio.ArtifactTTL.INHERIT
+trackio.finish()
+""",
+        "trackio",
+    )
+    assert result.returncode == 0, result.stderr
+    assert "the argument project of save()" in result.stderr
+    files = {file.name for file in api(tmp_path).run("p/n").files()}
+    assert {"image/first.png", "sound/second.wav", "page/third.html", "notes.txt"} <= files
+
+
+def test_a_name_that_only_another_tracker_has_says_how_to_get_it() -> None:
+    with pytest.raises(AttributeError, match=r"'util'; .*trackai run --as wandb"):
+        getattr(trackai, "util")  # noqa: B009
