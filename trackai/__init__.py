@@ -237,7 +237,10 @@ if not typing.TYPE_CHECKING:  # with it, a type checker accepts every name
         if name not in _MODULES:
             # With `obj`, Python suggests the name that was probably meant.
             raise AttributeError(
-                f"module 'trackai' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+                f"module 'trackai' has no attribute {name!r}; a script for wandb or trackio that "
+                "needs it may run under: trackai run --as wandb (or --as trackio)",
+                name=name,
+                obj=sys.modules[__name__],
             )
         try:
             value = getattr(_import_lazily(_MODULES[name]), name)

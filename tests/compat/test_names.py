@@ -127,6 +127,7 @@ from wandb.sdk.artifacts.artifact import Artifact
 from wandb.sdk.data_types.base_types.wb_value import WBValue
 from wandb.sdk.data_types.image import Image
 from wandb.sdk.data_types.video import Video
+from wandb.sdk.data_types.video.util import generate_id
 from wandb.sdk.lib import RunDisabled
 from wandb.sdk.lib.config_util import ConfigError
 from wandb.sdk.lib.disabled import RunDisabled
@@ -183,8 +184,7 @@ def test_what_is_not_supported_is_refused_by_name(tmp_path: Path) -> None:
         tmp_path,
         """
 import wandb
-for call in (lambda: wandb.sweep({}), lambda: wandb.agent("x"), lambda: wandb.restore("f"),
-             lambda: wandb.log({})):
+for call in (lambda: wandb.sweep({}), lambda: wandb.agent("x"), lambda: wandb.log({})):
     try:
         call()
     except wandb.Error as error:
@@ -192,7 +192,7 @@ for call in (lambda: wandb.sweep({}), lambda: wandb.agent("x"), lambda: wandb.re
 """,
         "wandb",
     )
-    assert result.count("UnsupportedError wandb.") == 3
+    assert result.count("UnsupportedError wandb.") == 2
     assert "NoActiveRunError" in result
 
 
@@ -454,3 +454,203 @@ except trackai.ConflictError as error:
     print(error)
 """
     assert "already imported from" in output(tmp_path, code)
+
+
+def test_a_script_that_reads_as_wandb_gets_the_types_of_wandb(tmp_path: Path) -> None:
+    output(
+        tmp_path,
+        """
+import wandb
+from wandb.apis.public import Run, Runs
+from wandb.apis.public.runs import Run as SameRun
+
+for name in ("first", "second"):
+    with wandb.init(project="digits", name=name, config={"lr": 0.1}, tags=["a"]) as active:
+        for step in range(5):
+            active.log({"loss": 1 / (step + 1)})
+
+api = wandb.Api({"project": "digits"}, 29)
+runs = api.runs("anyone/digits", {"state": "finished"}, "+created_at", 50, include_sweeps=True)
+assert isinstance(runs, Runs) and [run.name for run in runs] == ["first", "second"]
+assert runs.length == 2 and isinstance(runs[0], Run) and Run is SameRun
+assert [run.id for run in api.runs()] == ["first", "second"]
+assert [run.id for run in api.runs(order="-created_at")] == ["second", "first"]
+
+run = api.run("first")
+assert (run.id, run.state, run.entity) == ("first", "finished", "local")
+assert run.path == ["local", "digits", "first"] and run == api.run("/".join(run.path))
+assert run.url == active.url.replace("run=2", "run=1")
+assert run.created_at[10] == "T" and run.created_at[-1] == "Z"
+assert run.summary.loss == run.summary["loss"] == run.summary._json_dict["loss"] == 0.2
+assert run.summary["_step"] == run.lastHistoryStep == 4
+assert run.json_config == '{"lr": {"value": 0.1}}'
+assert run.job_type is run.sweep is None
+
+assert list(run.history(1000, ["loss", "_step"])["loss"]) == [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5]
+row = run.history(keys=["loss"], pandas=False)[-1]
+assert row.keys() == {"_step", "_timestamp", "_runtime", "loss"} and row["_runtime"] >= 0
+assert len(run.history(keys=["nothing"])) == 0
+assert [row["loss"] for row in run.scan_history(["loss"], page_size=1)][0] == 1
+assert {row["run_id"] for row in runs.histories(keys=["loss"])} == {"first", "second"}
+
+run.display_name = "renamed"
+run.config["seed"] = 7
+run.update()
+assert run.load(force=True).name == api.run("first").name == "renamed"
+assert api.run("first").config == {"lr": 0.1, "seed": 7}
+for call in (lambda: run.summary.update({"best": 1}), lambda: api.sweep("digits/s")):
+    try:
+        call()
+    except wandb.errors.UnsupportedError as error:
+        assert "trackai" in str(error) or "wandb.init" in str(error)
+    else:
+        raise AssertionError
+run.summary.update()
+assert [project.name for project in api.projects("anyone")] == ["digits"]
+assert run.delete() and [run.id for run in api.from_path("anyone/digits")] == ["second"]
+""",
+        "wandb",
+    )
+
+
+def test_a_script_that_reads_artifacts_as_wandb_finds_them(tmp_path: Path) -> None:
+    output(
+        tmp_path,
+        """
+import pathlib, wandb
+pathlib.Path("data.txt").write_text("1")
+with wandb.init(project="digits", name="maker") as run:
+    run.log_artifact("data.txt", name="data", type="dataset", tags=["clean"]).wait()
+with wandb.init(project="digits", name="user") as run:
+    run.use_artifact("data:latest")
+    run.save("data.txt")
+
+api = wandb.Api()
+maker, user = api.run("anyone/digits/maker"), api.run("anyone/digits/user")
+assert [artifact.source_name for artifact in maker.logged_artifacts(per_page=5)] == ["data:v0"]
+assert maker.used_artifacts() == user.logged_artifacts() == []
+assert [artifact.source_name for artifact in user.used_artifacts()] == ["data:v0"]
+assert api.artifact_exists("anyone/digits/data:v0") and not api.artifact_exists("digits/other")
+assert len(api.artifacts("dataset", "anyone/digits/data", tags="clean")) == 1
+assert api.artifacts(type_name="dataset", name="data", tags=["clean", "best"]) == []
+assert len(api.artifact_versions("dataset", "digits/data", per_page=5)) == 1
+assert user.file("data.txt").download("copy", replace=True, api=api).read() == "1"
+""",
+        "wandb",
+    )
+
+
+def test_files_of_runs_are_restored(tmp_path: Path) -> None:
+    output(
+        tmp_path,
+        """
+import pathlib, wandb
+try:
+    wandb.restore("model.txt")
+except ValueError as error:
+    assert "run_path" in str(error)
+else:
+    raise AssertionError
+
+model = pathlib.Path("model.txt")
+with wandb.init(project="digits", id="first") as run:
+    model.write_text("1")
+    assert wandb.save("model.txt") == ["model.txt"]
+    model.unlink()
+    restored = wandb.restore("model.txt")
+    assert restored.read() == "1" and pathlib.Path(restored.name).parent == pathlib.Path(run.dir)
+    assert run.restore("nothing.txt") is None
+
+with wandb.init(project="digits", id="first", resume="must") as run:
+    assert run.restore("model.txt", root=".").read() == "1"
+    model.write_text("2")
+    assert run.restore("model.txt", root=".").read() == "2"
+    assert run.restore("model.txt", root=".", replace=True).read() == "1"
+
+with wandb.init(project="digits", mode="disabled") as run:
+    assert run.restore("model.txt") is None
+    wandb.save("model.txt")
+    assert run.restore("model.txt").read() == "1"
+
+path = "anyone/digits/first"
+assert wandb.restore("model.txt", run_path=path, root="copies").name == "copies/model.txt"
+assert wandb.restore("nothing.txt", run_path=path) is None
+try:
+    wandb.restore("model.txt", run_path="anyone/digits/second", replace=True)
+except wandb.CommError as error:
+    assert "second" in str(error)
+else:
+    raise AssertionError
+""",
+        "wandb",
+    )
+
+
+@pytest.mark.parametrize("names", [["wandb"], []])
+def test_rare_arguments_of_wandb_do_not_end_a_script(tmp_path: Path, names: list[str]) -> None:
+    statement = "import wandb" if names else "import trackai as wandb"
+    result = execute(
+        tmp_path,
+        f"""
+import datetime, pathlib
+{statement}
+assert wandb.setup().settings.sweep_id is None
+settings = wandb.Settings(mode="online")
+assert settings.mode == wandb.setup(settings=settings).settings.mode == "online"
+assert settings.entity is None and not hasattr(settings, "_repr_html_")
+pathlib.Path("data[1].txt").write_text("1")
+pathlib.Path("folder").mkdir()
+pathlib.Path("folder/data.txt").write_text("2")
+with wandb.init(project="p", name="n", config={{"lr": 0.1}}) as run:
+    assert run.settings.sweep_id is None
+    assert wandb.save() == run.save() == []
+    assert wandb.save("data[1].txt", ".", "now", False) == ["data[1].txt"]
+    artifact = wandb.Artifact("data", "dataset", "text", {{"rows": 1}}, False, None)
+    artifact.add_file("data[1].txt", "data.txt", True, False, "mutable")
+    artifact.add_dir("folder", "more", True, "mutable")
+    with artifact.new_file("new.txt", "w", None, "mutable") as file:
+        file.write("3")
+    artifact.ttl = datetime.timedelta(days=1)
+    artifact.ttl = None
+    assert artifact.ttl is None
+    assert run.log_artifact(artifact).wait().file_count == 3
+    table = wandb.Table(columns=["a"], data=[[1]])
+    table.add_column(name="b", data=[2], optional=True)
+    wandb.log({{"page": wandb.Html("page.html", False, True), "table": table}})
+""",
+        *names,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("Artifact.ttl") == 1
+    files = {file.name for file in api(tmp_path).run("p/n").files()}
+    assert "data[1].txt" in files
+    assert any(name.startswith("table/") for name in files)
+
+
+def test_media_take_their_caption_as_in_trackio(tmp_path: Path) -> None:
+    result = execute(
+        tmp_path,
+        """
+import numpy as np, pathlib, trackio
+pathlib.Path("notes.txt").write_text("1")
+trackio.init(project="p", name="n")
+image = trackio.Image(np.zeros((4, 4, 3), np.uint8), "first")
+sound = trackio.Audio(np.zeros(100), "second", 8000)
+page = trackio.Html("<b>bold</b>", True, False, "third")
+assert [media.caption for media in (image, sound, page)] == ["first", "second", "third"]
+trackio.log({"image": image, "sound": sound, "page": page})
+trackio.save("notes.txt", project="p")
+assert trackio.ArtifactTTL.INHERIT
+trackio.finish()
+""",
+        "trackio",
+    )
+    assert result.returncode == 0, result.stderr
+    assert "the argument project of save()" in result.stderr
+    files = {file.name for file in api(tmp_path).run("p/n").files()}
+    assert {"image/first.png", "sound/second.wav", "page/third.html", "notes.txt"} <= files
+
+
+def test_a_name_that_only_another_tracker_has_says_how_to_get_it() -> None:
+    with pytest.raises(AttributeError, match=r"'util'; .*trackai run --as wandb"):
+        getattr(trackai, "util")  # noqa: B009

@@ -6,7 +6,7 @@ A name that would lose data warns once, and a feature that TrackAI does not have
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import trackai
 from trackai.compat.wandb_errors import (
@@ -20,14 +20,15 @@ from trackai.compat.wandb_run import Run, RunDisabled, attach, current_run, init
 from trackai.compat.wandb_terminal import termerror, termlog, termwarn
 from trackai.sdk import active, late_calls
 from trackai.sdk.config import Config
+from trackai.sdk.ignored_calls import ArtifactTTL
 from trackai.sdk.media import Media
 from trackai.sdk.summary import Summary
 
 __all__ = [  # noqa: F822 - Api is imported when it is used
-    "Api", "CommError", "Config", "ConfigError", "Error", "Media", "Run", "RunDisabled", "Summary",
-    "SummaryDisabled", "UsageError", "WBValue", "agent", "api", "attach", "controller",
-    "ensure_configured", "finish", "init", "join", "log", "require", "restore", "sweep", "teardown",
-    "termerror", "termlog", "termwarn",
+    "Api", "ArtifactTTL", "CommError", "Config", "ConfigError", "Error", "Media", "Run",
+    "RunDisabled", "Summary", "SummaryDisabled", "UsageError", "WBValue", "agent", "api",
+    "attach", "controller", "ensure_configured", "finish", "init", "join", "log", "require",
+    "restore", "sweep", "teardown", "termerror", "termlog", "termwarn",
 ]  # fmt: skip
 __version__ = "0.31.0"
 
@@ -42,7 +43,6 @@ api = SimpleNamespace(api_key="local", default_entity=None)
 _UNSUPPORTED = {
     "agent": "sweeps; use optuna or ray.tune",
     "controller": "sweeps; use optuna or ray.tune",
-    "restore": "restore(); read files of a run over the HTTP API",
     "sweep": "sweeps; use optuna or ray.tune",
 }
 # Functions of wandb that are methods of its runs.
@@ -58,7 +58,31 @@ def _refuse(name: str) -> Any:
     return refuse
 
 
-agent, controller, restore, sweep = map(_refuse, ("agent", "controller", "restore", "sweep"))
+agent, controller, sweep = map(_refuse, ("agent", "controller", "sweep"))
+
+
+def restore(
+    name: str, run_path: str | None = None, replace: bool = False, root: Any = None
+) -> TextIO | None:
+    """Write a file of a stored run into a folder, and open it.
+
+    Args:
+        name: the name of the file in the run.
+        run_path: the run, as for `Api.run`; default the active run.
+        replace: replace an existing file; otherwise it is opened as it is.
+        root: the folder; default that of the active run, `run.dir`, or the working directory.
+
+    Returns:
+        The file, open for reading as text; its attribute `name` is the path. None if the run has
+        no such file.
+
+    Raises:
+        InvalidInputError: no run is active, and `run_path` is missing.
+        NotFoundError: the run does not exist.
+    """
+    from trackai.compat.wandb_files import restore_file  # few scripts call it
+
+    return restore_file(trackai.run, name, run_path, replace, root)
 
 
 def require(*args: Any, **kwargs: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TextIO
 
 import trackai
 from trackai.compat.run_view import RunView
@@ -33,6 +33,17 @@ class Run(RunView):
     def path(self) -> str:
         """The path "account/project/id", as `wandb.Api().run()` takes it."""
         return f"{ENTITY}/{self._run.path}"
+
+    def restore(
+        self, name: str, run_path: str | None = None, replace: bool = False, root: Any = None
+    ) -> TextIO | None:
+        """Write a file of a stored run, by default of this one, into a folder, and open it.
+
+        See `wandb.restore`.
+        """
+        from trackai.compat.wandb_files import restore_file  # few scripts call it
+
+        return restore_file(self._run, name, run_path, replace, root)
 
     @property
     def _attach_id(self) -> str:

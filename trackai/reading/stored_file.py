@@ -36,14 +36,16 @@ class StoredFile:
         self.sha256 = record.sha256
 
     def download(
-        self, root: str | os.PathLike[str] = ".", replace: bool = False, exist_ok: bool = False
-    ) -> IO[str]:
+        self, root: str | os.PathLike[str] = ".", replace: bool = False, exist_ok: bool = False,
+        api: object = None,
+    ) -> IO[str]:  # fmt: skip
         """Write the file into a folder, under its name in the run.
 
         Args:
             root: the folder.
             replace: replace an existing file.
             exist_ok: keep an existing file.
+            api: accepted for scripts written for wandb, and ignored.
 
         Returns:
             The written file, opened for reading as text; its attribute `name` is the path.

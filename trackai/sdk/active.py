@@ -342,16 +342,19 @@ def _log_now(run: Run | None, subject: Subject, includes: Callable[[str], bool])
 
 
 def save(
-    glob_str: str | os.PathLike[str],
+    glob_str: str | os.PathLike[str] | None = None,
     base_path: str | os.PathLike[str] | None = None,
     policy: str | None = None,
+    glob: bool = True,
 ) -> list[str]:
     """Store copies of files with the active run, as they are now.
 
     Args:
-        glob_str: a path or a glob pattern, in which "**" matches any number of folders.
+        glob_str: a path or a glob pattern, in which "**" matches any number of folders. Without
+            it, nothing is stored, as in wandb: files in `run.dir` are stored when the run finishes.
         base_path: the folder that names are relative to; default the working directory.
         policy: accepted for scripts written for wandb, and ignored.
+        glob: False takes `glob_str` as a path, even if it has characters of patterns.
 
     Returns:
         The names of the stored files; a file that cannot be read is left out with a warning.
@@ -359,7 +362,7 @@ def save(
     Raises:
         NoActiveRunError: no run is active.
     """
-    return active_run().save(glob_str, base_path, policy)
+    return active_run().save(glob_str, base_path, policy, glob)
 
 
 def log_artifact(

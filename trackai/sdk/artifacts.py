@@ -8,12 +8,14 @@ import re
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol, Self
 
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.reading.artifacts import ArtifactEntry, StoredArtifact
 from trackai.reading.source import Source  # noqa: TC001 - for get_type_hints
+from trackai.sdk.ignored_calls import ArtifactTTL, warn_ignored
 from trackai.structs.records import ArtifactFile, ArtifactVersion
 from trackai.values.artifact_names import digest, file_problem
 from trackai.values.names import refuse
@@ -51,7 +53,7 @@ class Artifact(StoredArtifact):
         type: its kind, such as "model" or "dataset".
         description: a text about the version.
         metadata: a dict of values that JSON has.
-        ignored: further arguments of wandb, which are ignored.
+        positional, ignored: further arguments of wandb, which are ignored.
 
     Attributes:
         description, metadata: the arguments; they may be changed until the artifact is logged.
@@ -73,6 +75,7 @@ class Artifact(StoredArtifact):
         type: str | None = None,  # noqa: A002
         description: str | None = None,
         metadata: dict[str, Any] | None = None,
+        *positional: Any,
         **ignored: Any,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
@@ -104,8 +107,22 @@ class Artifact(StoredArtifact):
         """The type of the artifact, such as "model"; None without one."""
         return self._type
 
+    @property
+    def ttl(self) -> timedelta | None:
+        """Always None: versions are kept until they are deleted. Setting it warns once."""
+        return None
+
+    @ttl.setter
+    def ttl(self, value: Any) -> None:
+        if value is not None and value is not ArtifactTTL.INHERIT:
+            warn_ignored("Artifact.ttl")
+
     def add_file(
-        self, local_path: str | os.PathLike[str], name: str | None = None, **ignored: Any
+        self,
+        local_path: str | os.PathLike[str],
+        name: str | None = None,
+        *positional: Any,
+        **ignored: Any,
     ) -> None:
         """Add a file. It is read when the artifact is logged.
 
@@ -113,7 +130,7 @@ class Artifact(StoredArtifact):
             local_path: the path of the file.
             name: its name in the artifact; default the name of the file. A file of the same name
                 that was added before is replaced.
-            ignored: further arguments of wandb, which are ignored.
+            positional, ignored: further arguments of wandb, which are ignored.
 
         Raises:
             InvalidInputError: the file does not exist, or the artifact is a stored version.
@@ -124,7 +141,11 @@ class Artifact(StoredArtifact):
         self._add(NamedFile(name or path.name, path))
 
     def add_dir(
-        self, local_path: str | os.PathLike[str], name: str | None = None, **ignored: Any
+        self,
+        local_path: str | os.PathLike[str],
+        name: str | None = None,
+        *positional: Any,
+        **ignored: Any,
     ) -> None:
         """Add all files of a folder and its subfolders, named by their paths relative to it.
 
@@ -133,7 +154,7 @@ class Artifact(StoredArtifact):
         Args:
             local_path: the path of the folder.
             name: a folder of the artifact to put them in; default its root.
-            ignored: further arguments of wandb, which are ignored.
+            positional, ignored: further arguments of wandb, which are ignored.
 
         Raises:
             InvalidInputError: the folder does not exist, or the artifact is a stored version.
@@ -147,7 +168,12 @@ class Artifact(StoredArtifact):
 
     @contextmanager
     def new_file(
-        self, name: str, mode: str = "w", encoding: str | None = None, **ignored: Any
+        self,
+        name: str,
+        mode: str = "w",
+        encoding: str | None = None,
+        *positional: Any,
+        **ignored: Any,
     ) -> Iterator[IO[Any]]:
         """Open a temporary file for writing in a `with` block, and add it at the end of the block.
 
@@ -155,7 +181,7 @@ class Artifact(StoredArtifact):
             name: its name in the artifact.
             mode: as for `open`.
             encoding: as for `open`; default UTF-8 in text mode.
-            ignored: further arguments of wandb, which are ignored.
+            positional, ignored: further arguments of wandb, which are ignored.
 
         Returns:
             A context manager that gives the open file.
@@ -419,18 +445,20 @@ def empty_artifact(
 
 
 def matching_files(
-    pattern: str | os.PathLike[str], base: str | os.PathLike[str] | None
+    pattern: str | os.PathLike[str], base: str | os.PathLike[str] | None, *, is_pattern: bool = True
 ) -> list[NamedFile]:
     """List the files that match a glob pattern, named by their paths relative to a folder.
 
     Args:
         pattern: a path or a glob pattern.
         base: the folder; default the working directory. Files elsewhere are named without folders.
+        is_pattern: False if it is a path.
 
     Raises:
         InvalidInputError: no file matches.
     """
-    matches = map(Path, sorted(glob.glob(os.fspath(pattern), recursive=True)))  # noqa: PTH207
+    text = os.fspath(pattern) if is_pattern else glob.escape(os.fspath(pattern))
+    matches = map(Path, sorted(glob.glob(text, recursive=True)))  # noqa: PTH207
     files = [path for path in matches if path.is_file()]
     if not files:
         raise InvalidInputError("glob_str", f"no file matches {os.fspath(pattern)!r}")

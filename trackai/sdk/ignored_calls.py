@@ -6,6 +6,7 @@ What a script would miss is named in one warning, the first time.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from types import SimpleNamespace
 from typing import Any
 
@@ -96,12 +97,30 @@ def login(*args: Any, **kwargs: Any) -> bool:
     return True
 
 
-def setup(*args: Any, **kwargs: Any) -> None:
-    """Do nothing; accepted for scripts written for wandb."""
+def setup(settings: Any = None) -> SimpleNamespace:
+    """Do nothing; accepted for scripts written for wandb.
+
+    Returns:
+        An object whose attribute `settings` is that of the argument, or has no values.
+    """
+    return SimpleNamespace(settings=Settings() if settings is None else settings)
 
 
 class Settings(SimpleNamespace):
-    """Settings of wandb. `init` heeds `console` and `reinit`, and warns of others."""
+    """Settings of wandb. `init` heeds `console` and `reinit`, and warns of others.
+
+    Attributes that were not given are None.
+    """
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("_"):  # of copies, and of what Python and notebooks look for
+            raise AttributeError(name, name=name, obj=self)
+
+
+class ArtifactTTL(Enum):
+    """Values of `Artifact.ttl` in wandb, which have no effect here."""
+
+    INHERIT = 0
 
 
 class _NotStored:

@@ -146,7 +146,10 @@ def _of_array(value: Any, mode: str | None, deep: bool) -> Any:
         pixels = (pixels >> 8).astype("uint8")  # with an alpha channel, which no mode has
     height, width, channels = pixels.shape
     if mode is not None and _BANDS.get(mode) != channels:
-        raise InvalidInputError("mode", f"{mode!r} is not a mode of {channels} channels")
+        raise InvalidInputError(
+            "mode",
+            f"{mode!r} is not a mode of {channels} channels; pass a caption as caption=...",
+        )
     image = pillow.frombytes(mode or _MODES[channels], (width, height), pixels.tobytes())
     return _plain(image, deep)
 

@@ -267,8 +267,8 @@ class Html(Media):
         data: HTML as a str, a path, an open file, or a Plotly figure. A str is a path if
             it ends in ".html", ".htm" or ".xhtml" and has neither "<" nor a line break.
         inject: accepted for scripts written for wandb, and ignored.
-        caption: becomes the name of the file.
         data_is_not_path: treat every str as HTML.
+        caption: becomes the name of the file.
 
     Raises:
         TypeError: `data` is of another type.
@@ -279,8 +279,8 @@ class Html(Media):
         self,
         data: Any,
         inject: bool = True,
-        caption: str | None = None,
         data_is_not_path: bool = False,
+        caption: str | None = None,
     ) -> None:
         is_path = isinstance(data, str) and not data_is_not_path and _HTML_PATH.fullmatch(data)
         if is_path or isinstance(data, os.PathLike):

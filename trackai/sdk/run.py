@@ -291,16 +291,19 @@ class Run(ArtifactCalls, WandbNames):
 
     def save(
         self,
-        glob_str: str | os.PathLike[str],
+        glob_str: str | os.PathLike[str] | None = None,
         base_path: str | os.PathLike[str] | None = None,
         policy: str | None = None,
+        glob: bool = True,
     ) -> list[str]:
         """Store copies of files with the run, as they are now.
 
         Args:
-            glob_str: a path or a glob pattern, in which "**" matches any number of folders.
+            glob_str: a path or a glob pattern, in which "**" matches any number of folders. Without
+                it, nothing is stored, as in wandb: files in `dir` are stored when the run finishes.
             base_path: the folder that names are relative to; default the working directory.
             policy: accepted for scripts written for wandb, and ignored.
+            glob: False takes `glob_str` as a path, even if it has characters of patterns.
 
         Returns:
             The names of the stored files. Files that cannot be read are left out, with a warning.
@@ -311,9 +314,11 @@ class Run(ArtifactCalls, WandbNames):
         Example:
             run.save("configs/*.yaml")
         """
-        names = []
+        names: list[str] = []
+        if glob_str is None:
+            return names
         with self._left_out.errors_of("glob_str"):
-            for file in artifacts.matching_files(glob_str, base_path):
+            for file in artifacts.matching_files(glob_str, base_path, is_pattern=glob):
                 with self._left_out.errors_of(f"file {file.name!r}"):
                     self._files.save(file)
                     names.append(file.name)

@@ -98,12 +98,13 @@ class Table(Media):
         """Add a row, as `add_data` does."""
         self.add_data(*row)
 
-    def add_column(self, name: Any, data: Iterable[Any]) -> None:
+    def add_column(self, name: Any, data: Iterable[Any], optional: Any = None) -> None:
         """Add a column.
 
         Args:
             name: the name of the column.
             data: a value for each row.
+            optional: accepted for scripts written for wandb, and ignored.
 
         Raises:
             InvalidInputError: there are more or fewer values than rows.
