@@ -1,6 +1,6 @@
 // The columns that the table can show.
 
-import type { Columns } from "../api/types";
+import type { Columns, MetricColumn } from "../api/types";
 import { ALL_FIGURES } from "../view/figures";
 
 const RUN_FIELDS = ["duration", "group", "tag", "notes", "updated", "finished", "id"];
@@ -14,13 +14,15 @@ export interface ColumnChoice {
   figures: string[];
 }
 
+/** By heading; what has no figures, such as alerts and histograms, comes after all else. */
 export function columnChoices({ metrics, config, environment }: Columns): ColumnChoice[] {
+  const hasNumbers = ({ kind }: MetricColumn): boolean => kind === "number" || kind === "bool";
   return [
-    ...metrics.map(({ field, path, kind }) => ({
+    ...metrics.filter(hasNumbers).map(({ field, path }) => ({
       field,
       name: path,
       heading: "Metrics",
-      figures: kind === "number" || kind === "bool" ? ALL_FIGURES : [],
+      figures: ALL_FIGURES,
     })),
     ...config.map(({ field, key }) => ({
       field,
@@ -35,6 +37,14 @@ export function columnChoices({ metrics, config, environment }: Columns): Column
       figures: [],
     })),
     ...RUN_FIELDS.map((field) => ({ field, name: field, heading: "Run", figures: [] })),
+    ...metrics
+      .filter((metric) => !hasNumbers(metric))
+      .map(({ field, path }) => ({
+        field,
+        name: path,
+        heading: "Texts and histograms",
+        figures: [],
+      })),
   ];
 }
 
