@@ -272,6 +272,15 @@ def test_a_project_without_shown_runs_says_where_they_are(server: Server, page: 
     expect(page.get_by_role("dialog", name="Delete p with 2 runs?")).to_be_visible()
 
 
+def test_charts_do_not_ask_for_runs_that_are_not_there(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&filter=nothing-of-this-name", wait_until="networkidle")
+    expect(page.get_by_text("No runs match the filter.")).to_be_visible()
+    expect(page.get_by_text("Select runs to see their charts.")).to_have_count(0)
+    page.get_by_role("button", name="Clear filter").click()
+    page.get_by_role("button", name="Show none").click()
+    expect(page.get_by_text("Select runs to see their charts.")).to_be_visible()
+
+
 def test_the_page_of_a_run_archives_and_trashes_it(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?run=1")
     page.get_by_role("button", name="Archive", exact=True).click()

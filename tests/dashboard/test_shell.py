@@ -395,6 +395,17 @@ def test_a_link_with_something_else_than_the_id_of_a_run_says_so(
     page.close()
 
 
+def test_a_filter_is_offered_no_figures_of_texts(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=2")
+    expect(page.locator(".count")).to_contain_text("1 run")
+    box = page.get_by_role("combobox", name="Filter runs")
+    options = page.get_by_role("listbox", name="Completions").get_by_role("option")
+    box.press_sequentially("loss.me")
+    expect(options).to_have_text(["metric.loss.mean figure"])
+    box.fill("logs/")
+    expect(options).to_have_text(["metric.logs/stdout last value"])
+
+
 def test_the_console_shows_times_steps_and_colours(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=2&run=4&tab=logs&log=logs/stdout")
     lines = page.locator(".line")

@@ -64,7 +64,10 @@ export function ProjectPage({ id }: { id: number }) {
   const paths = useLoggedMetrics(isEmpty ? undefined : body, columns, project?.total_runs);
   const view = useView(id, viewId.value);
   const areRowsKnown = useRowsOf(viewId.value, view);
-  const charts = useCharts(id, runs, body, runs.areKnown ? paths : undefined, columns, view);
+  // Without runs that could be selected, the table says what to do.
+  const hasNothing = isEmpty && shown.isDefault && columns?.metrics.length !== 0;
+  const shownPaths = runs.areKnown && !hasNothing ? paths : undefined;
+  const charts = useCharts(id, runs, body, shownPaths, columns, view);
   const onChange = () => setChanges((count) => count + 1);
   if (notFound && !project) return <MissingProject />;
   if (notFound) {

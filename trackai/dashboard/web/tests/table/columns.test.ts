@@ -46,6 +46,9 @@ test("columnChoices offers figures of numbers only", () => {
     metrics: [metric("alerts/warn", "text"), metric("loss", "number"), metric("w", "histogram")],
     environment: [{ key: "git/branch", field: "env.git/branch", runs: 1 }],
   });
+  const numbers = [metric("cpu", "number"), metric("acc", "number"), metric("loss", "bool")];
+  const ordered = columnChoices({ config: [], metrics: numbers, environment: [] });
+  expect(ordered.slice(0, 3).map(({ name }) => name)).toEqual(["loss", "acc", "cpu"]);
   const figures = Object.fromEntries(choices.map((choice) => [choice.name, choice.figures.length]));
   expect(figures).toMatchObject({
     loss: 9,
