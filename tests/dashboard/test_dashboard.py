@@ -149,6 +149,53 @@ def test_script_that_is_gone_is_reported_with_a_way_to_reload(
     page.close()
 
 
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [("svg", "PNG image"), ("svg", "SVG image"), ("csv", "CSV (as drawn)")],
+)
+def test_download_without_its_script_says_so(
+    server: Server, demo: None, browser: Browser, script: str, kind: str
+) -> None:
+    page = browser.new_page()
+    page.route(f"**/assets/{script}-*.js", lambda route: route.fulfill(status=404))
+    page.goto(f"{server.url}/?project=1")
+    chart = page.locator("figure").first
+    expect(chart.locator("canvas")).to_be_visible()
+    chart.locator("summary[aria-label^=Download]").click()
+    chart.get_by_role("button", name=kind).click()
+    expect(chart.locator("output.said")).to_have_text("This part of the page could not be loaded.")
+    notice = page.get_by_role("alert").filter(has_text="A part of the page could not be loaded.")
+    expect(notice.get_by_role("button", name="Reload")).to_be_visible()
+    page.close()
+
+
+def test_other_pages_are_not_loaded_during_a_zoom(server: Server, demo: None, page: Page) -> None:
+    page.clock.install()
+    scripts: list[str] = []
+    page.on("request", lambda request: scripts.append(request.url))
+
+    def is_loaded() -> bool:
+        return any("/assets/run-page-" in url for url in scripts)
+
+    page.goto(f"{server.url}/?project=1")
+    plot = page.locator("figure .u-over").first
+    hover(plot, 0.3, 0.5)
+    page.mouse.down()
+    for _ in range(20):
+        page.clock.run_for(500)
+    assert not is_loaded()
+    hover(plot, 0.6, 0.5)
+    page.mouse.up()
+    page.clock.run_for(400)
+    assert not is_loaded()
+
+    def is_loaded_later() -> bool:
+        page.clock.run_for(500)
+        return is_loaded()
+
+    wait_until(page, is_loaded_later)
+
+
 def test_page_that_cannot_be_shown_says_so(server: Server, demo: None, browser: Browser) -> None:
     """As when the page does not understand what a newer server answers."""
     page = browser.new_page()

@@ -65,3 +65,11 @@ def test_the_table_is_filtered_and_grouped_by_facts(served: Server, page: Page) 
     page.keyboard.press("Enter")
     page.get_by_label("Group by").select_option("env.git/branch")
     expect(page.get_by_role("button", name=re.compile("topic"))).to_be_visible()
+
+
+def test_facts_are_offered_as_columns(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1")
+    page.locator("summary", has_text="Columns").click()
+    facts = page.get_by_role("group", name="Environment")
+    facts.get_by_label("git/branch").check()
+    expect(page.get_by_role("columnheader", name="git/branch")).to_be_visible()

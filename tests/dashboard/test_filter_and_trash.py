@@ -64,6 +64,11 @@ def _rows(page: Page) -> Locator:
     return page.get_by_role("table", name="Runs").get_by_role("link")
 
 
+def _change(server: Server, verb: str, run: int) -> None:
+    body = {"run_ids": [run], "action": {"type": verb}, "cursor": 0}
+    assert server.request("POST", "/api/runs/bulk", body).status == 200
+
+
 def _total(page: Page, text: str) -> None:
     expect(page.locator(".count")).to_contain_text(text)
 
@@ -137,6 +142,10 @@ def test_what_is_wrong_with_a_filter_is_shown_where_it_is(served: Server, browse
         expect(page.locator("#filter-problem")).to_contain_text(problem)
         expect(box).to_have_attribute("aria-invalid", "true")
         assert accessibility_violations(page) == []
+    # The server counts characters, of which some are two in JavaScript.
+    box.fill("tag = '🦙🦙🦙' and los = 3")
+    box.press("Enter")
+    expect(page.locator(".problem-place mark")).to_have_text("los")
     box.fill(r"lr < 0.01 or run_id =~ '^r1\d00$'")
     box.press("Enter")
     _total(page, "7 runs")
@@ -223,6 +232,53 @@ def test_archived_runs_are_shown_when_asked_for(served: Server, page: Page) -> N
     page.get_by_role("button", name="Unarchive").click()
     expect(page.get_by_role("row", name="first")).not_to_contain_text("archived")
     wait_until(page, lambda: served.get("/api/projects/1")["archived_runs"] == 0)
+
+
+def test_a_project_without_shown_runs_says_where_they_are(server: Server, page: Page) -> None:
+    server.request("POST", "/api/projects", {"name": "p", "project_id": "p"})
+    for name in ("one", "two"):
+        new = {"project_id": 1, "run_id": name, "state": "completed"}
+        assert server.request("POST", "/api/runs", new).status == 200
+    _change(server, "archive", 1)
+    page.goto(f"{server.url}/?project=1&runs=2")
+    expect(_rows(page)).to_have_text(["two"])
+    page.get_by_role("button", name="Archive").click()
+    expect(page.get_by_text("All runs of this project are archived.")).to_be_visible()
+    expect(page.get_by_text("No runs yet")).to_have_count(0)
+    assert accessibility_violations(page) == []
+    page.get_by_role("button", name="Show archived runs (2)").click()
+    expect(_rows(page)).to_have_text(["two", "one"])
+    _change(server, "trash", 1)
+    page.goto(f"{server.url}/?project=1")
+    expect(
+        page.get_by_text("All runs of this project are archived or in the trash.")
+    ).to_be_visible()
+    # A filter looks there, too, if it is asked to.
+    page.goto(f"{server.url}/?project=1&filter=two")
+    page.get_by_role("button", name="Search archived runs, too").click()
+    expect(_rows(page)).to_have_text(["two"])
+    _change(server, "trash", 2)
+    page.goto(f"{server.url}/?project=1&show=archived")
+    expect(page.get_by_text("All runs of this project are in the trash.")).to_be_visible()
+    page.get_by_role("button", name="Open the trash (2)").click()
+    expect(page.get_by_role("heading", name="Trash of p")).to_be_visible()
+    expect(_rows(page)).to_have_text(["two", "one"])
+    # The start page counts them, and so does the question before all of them are deleted.
+    page.goto(server.url)
+    expect(page.get_by_role("listitem").filter(has_text="p0 runs")).to_contain_text(
+        "2 in the trash"
+    )
+    page.get_by_role("button", name="Delete p").click()
+    expect(page.get_by_role("dialog", name="Delete p with 2 runs?")).to_be_visible()
+
+
+def test_charts_do_not_ask_for_runs_that_are_not_there(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&filter=nothing-of-this-name", wait_until="networkidle")
+    expect(page.get_by_text("No runs match the filter.")).to_be_visible()
+    expect(page.get_by_text("Select runs to see their charts.")).to_have_count(0)
+    page.get_by_role("button", name="Clear filter").click()
+    page.get_by_role("button", name="Show none").click()
+    expect(page.get_by_text("Select runs to see their charts.")).to_be_visible()
 
 
 def test_the_page_of_a_run_archives_and_trashes_it(served: Server, page: Page) -> None:

@@ -46,6 +46,15 @@ def test_page_of_a_run(served: Server, page: Page) -> None:
     expect(summary).to_contain_text(f"{NUMBER}@{STEP}")
 
 
+def test_figures_of_a_run_stay_in_their_columns(served: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 1024, "height": 768})
+    page.goto(f"{served.url}/?project=1&run=1")
+    cells = page.get_by_role("region", name="Summary").get_by_role("cell")
+    expect(cells).to_have_count(3)
+    wide = "cells => cells.filter(({scrollWidth, clientWidth}) => scrollWidth > clientWidth).length"
+    assert cells.evaluate_all(wide) == 0
+
+
 def test_tooltip_and_downloads(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&run=1")
     chart = page.get_by_role("figure").filter(has=page.get_by_text("hash", exact=True))

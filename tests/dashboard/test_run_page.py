@@ -401,3 +401,9 @@ def test_tabs_fit_on_a_phone(served: Server, browser: Browser) -> None:
         assert summary["y"] >= panel["y"] + panel["height"] - 1  # no overlap
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()
+
+
+def test_names_of_metrics_break_between_their_parts(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?run=1")
+    name = page.get_by_role("region", name="Summary").get_by_role("rowheader", name="train/loss")
+    expect(name.locator("wbr").first).to_be_attached()

@@ -352,6 +352,60 @@ def test_a_new_alert_is_noticed(db_path: Path, page: Page) -> None:
         page.evaluate("localStorage.clear()")
 
 
+def test_alerts_of_a_run_that_is_archived_leave_the_count_at_once(
+    db_path: Path, page: Page
+) -> None:
+    with serving(db_path) as server:
+        with trackai.init(project="p", name="noisy") as run:
+            run.alert("look")
+        page.goto(f"{server.url}/?run={run.id}")
+        expect(page.get_by_role("button", name="Alerts, 1 unread")).to_be_visible()
+        # From here on, no timer runs: what follows does not wait for the next poll.
+        page.clock.install()
+        page.get_by_role("button", name="Archive", exact=True).click()
+        expect(page.get_by_role("button", name="Alerts", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Unarchive").click()
+        expect(page.get_by_role("button", name="Alerts, 1 unread")).to_be_visible()
+        page.close()
+
+
+@pytest.mark.parametrize("view", ["", "&view=compare", "&view=sweep&filter=name%20~%20resnet"])
+def test_a_link_with_the_name_of_a_project_opens_it(served: Server, page: Page, view: str) -> None:
+    page.goto(f"{served.url}/?project=vision{view}")
+    expect(page.get_by_role("navigation", name="Breadcrumb")).to_contain_text("vision")
+    assert page.url == f"{served.url}/?project=1{view.replace('%20', '+').replace('~', '%7E')}"
+
+
+def test_a_link_with_an_unknown_name_says_so(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=audio")
+    expect(page.get_by_role("alert")).to_contain_text("Project not found. “audio” may have been")
+    assert accessibility_violations(page) == []
+    page.get_by_role("link", name="← Projects").click()
+    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+
+
+def test_a_link_with_something_else_than_the_id_of_a_run_says_so(
+    served: Server, browser: Browser
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{served.url}/?project=1&run=resnet-1")
+    expect(page.get_by_role("alert")).to_contain_text("Run not found.")
+    page.get_by_role("link", name="← Back to project").click()
+    expect(page.get_by_role("heading", name="vision")).to_be_visible()
+    page.close()
+
+
+def test_a_filter_is_offered_no_figures_of_texts(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=2")
+    expect(page.locator(".count")).to_contain_text("1 run")
+    box = page.get_by_role("combobox", name="Filter runs")
+    options = page.get_by_role("listbox", name="Completions").get_by_role("option")
+    box.press_sequentially("loss.me")
+    expect(options).to_have_text(["metric.loss.mean figure"])
+    box.fill("logs/")
+    expect(options).to_have_text(["metric.logs/stdout last value"])
+
+
 def test_the_console_shows_times_steps_and_colours(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=2&run=4&tab=logs&log=logs/stdout")
     lines = page.locator(".line")

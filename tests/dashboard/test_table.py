@@ -473,6 +473,27 @@ def test_the_end_of_a_long_name_stays_visible(served: Server, page: Page, projec
         assert inner["x"] + inner["width"] <= outer["x"] + outer["width"]
 
 
+def test_a_long_name_on_a_phone_shows_that_it_is_cut(
+    served: Server, page: Page, project_url: str
+) -> None:
+    project = project_url.rpartition("=")[2]
+    [run, *_] = served.get(f"/api/runs?project_id={project}")["runs"]
+    name = "a-name-that-is-much-longer-than-the-column-of-names-on-a-phone"
+    assert served.request("PATCH", f"/api/runs/{run['id']}", {"name": name}).status == 200
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(project_url)
+    link = page.get_by_role("link", name=name, exact=True)
+    start, end = (link.locator("span span").nth(index).bounding_box() for index in (0, 1))
+    cell = link.locator("xpath=..").bounding_box()
+    assert start is not None
+    assert end is not None
+    assert cell is not None
+    # An ellipsis, and then as much of the end as there is room for.
+    assert start["width"] > 8
+    assert start["x"] >= cell["x"]
+    assert end["x"] + end["width"] <= cell["x"] + cell["width"] + 1
+
+
 def test_name_is_visible_beside_long_tags(served: Server, page: Page, project_url: str) -> None:
     project = project_url.rpartition("=")[2]
     runs = served.get(f"/api/runs?project_id={project}")["runs"]

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 import pytest
 from playwright.sync_api import expect
@@ -517,6 +518,28 @@ def test_a_view_keeps_the_rows_of_the_table(project: Server, page: Page) -> None
     expect(_names(page)).to_have_text(["three", "one"])
 
 
+@pytest.mark.parametrize("group_by", ["", "group"])
+def test_the_rows_of_a_view_are_requested_once(project: Server, page: Page, group_by: str) -> None:
+    rows = {
+        "filter": "group = t", "archived": True, "sort_by": "id", "sort_order": "asc",
+        "group_by": group_by, "baseline": None,
+    }  # fmt: skip
+    table = {"columns": ["config.lr"], "pinned": [], "widths": {}}
+    layout = {"sections": SECTIONS, "rows": rows, "table": table}
+    body = {"name": "Kept", "layout": layout}
+    assert project.request("POST", "/api/projects/1/views", body).status == 200
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(unquote_plus(request.url)))
+    page.goto(f"{project.url}/?project=1&panels=1")
+    expect(page.locator(".count")).to_contain_text("2 runs")
+    expect(_panel(page, "b")).to_be_visible()
+    # Rows have a sort order, and the list of running runs has none.
+    tables = [url for url in asked if "sort_by=" in url or "/groups?" in url]
+    assert "columns=config.lr" in tables[0]
+    expected = "filter=(group = t) and (archived = true or archived = false)"
+    assert [url for url in tables if expected not in url] == []
+
+
 def test_a_view_without_rows_leaves_those_of_the_table(project: Server, page: Page) -> None:
     body = {"name": "Older", "layout": {"sections": SECTIONS}}
     assert project.request("POST", "/api/projects/1/views", body).status == 200
@@ -573,7 +596,7 @@ def test_what_has_become_of_the_baseline_is_said(project: Server, page: Page) ->
         expect(note.locator("small")).to_have_text(word)
     assert accessibility_violations(page) == []
     _bulk(project, "delete", 1)
-    expect(note).to_contain_text("run 1 was not found. It may have been deleted.")
+    expect(note).to_contain_text("Baseline: one was not found. It may have been deleted.")
     page.get_by_role("button", name="Remove baseline").click()
     expect(note).to_have_count(0)
     expect(page).not_to_have_url(re.compile("base="))

@@ -43,10 +43,11 @@ if (run !== undefined) {
 } else if (project !== undefined) {
   const isMainPage = !isComparing.peek() && !isShowingMedia.peek() && !isSweep.peek();
   const showsRuns = !groupBy.peek() && isMainPage;
-  if (showsRuns) prefetch(runsPath(firstPageQuery(project)));
+  const view = viewId.peek();
+  // A view may say which rows are shown.
+  if (showsRuns && view === undefined) prefetch(runsPath(firstPageQuery(project)));
   prefetch(columnsPath(project), projectPath(project));
   if (isMainPage) prefetch(runningPath(project));
-  const view = viewId.peek();
   if (view !== undefined && isMainPage) prefetch(viewPath(view));
 }
 

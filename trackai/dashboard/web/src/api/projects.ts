@@ -2,7 +2,8 @@
 
 import { compareNatural } from "../ui/values";
 import { get, queryString, request } from "./client";
-import type { Columns, ProjectSummary, RunGroup } from "./types";
+import { ownChanges } from "./runs";
+import type { Columns, Project, ProjectSummary, RunGroup } from "./types";
 
 export const projectPath = (id: number): string => `/api/projects/${id}`;
 export const columnsPath = (id: number): string => `/api/projects/${id}/columns`;
@@ -10,11 +11,29 @@ export const columnsPath = (id: number): string => `/api/projects/${id}/columns`
 export const listProjects = (): Promise<ProjectSummary[]> =>
   get("/api/projects?counts=true&limit=1000");
 
+const MAX_PROJECTS = 1000;
+
+/** The id of the project with a name, or else with this slug; null without one. */
+export async function findProject(name: string): Promise<number | null> {
+  let slugged: number | null = null;
+  for (let offset = 0; ; offset += MAX_PROJECTS) {
+    const query = queryString({ limit: MAX_PROJECTS, offset });
+    const page = await get<Project[]>(`/api/projects?${query}`);
+    const named = page.find((project) => project.name === name);
+    if (named) return named.id;
+    slugged ??= page.find((project) => project.project_id === name)?.id ?? null;
+    if (page.length < MAX_PROJECTS) return slugged;
+  }
+}
+
 export const renameProject = (id: number, name: string): Promise<unknown> =>
   request("PATCH", projectPath(id), { name });
 
 /** Delete a project with all its runs. */
-export const deleteProject = (id: number): Promise<unknown> => request("DELETE", projectPath(id));
+export async function deleteProject(id: number): Promise<void> {
+  await request("DELETE", projectPath(id));
+  ownChanges.value += 1;
+}
 
 export const getProject = (id: number): Promise<ProjectSummary> => get(projectPath(id));
 

@@ -1,6 +1,8 @@
 // A queue of chart requests. The server works on a few at a time, and a request made by hand must
 // not wait for charts that have been scrolled away.
 
+import { busyWith } from "../ui/idle";
+
 const MAX_PARALLEL = 3;
 
 interface Job {
@@ -24,7 +26,7 @@ export function enqueue<T>(
     const start = () => {
       running += 1;
       urgentRunning += weight;
-      send()
+      busyWith(send())
         .then(resolve, reject)
         .finally(() => {
           // The signal of a chart lives as long as the chart, for thousands of requests.

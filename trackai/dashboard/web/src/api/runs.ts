@@ -1,5 +1,6 @@
 // Runs: listing, reading and changing them.
 
+import { signal } from "@preact/signals";
 import { get, queryString, request } from "./client";
 import type {
   BulkProgress,
@@ -86,6 +87,9 @@ export const UNDO: Record<KeepVerb, KeepVerb> = {
   trash: "restore",
   restore: "trash",
 };
+
+/** Counts what this page has changed; lists elsewhere, such as of alerts, follow it. */
+export const ownChanges = signal(0);
 
 /** One step of a change of all chosen runs; the next step needs its cursor. */
 export const changeRuns = (

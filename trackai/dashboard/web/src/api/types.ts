@@ -11,12 +11,15 @@ export interface Range {
   max: number;
 }
 
-export interface ProjectSummary {
+export interface Project {
   id: number;
   name: string;
   project_id: string;
   created_at: string;
   updated_at: string;
+}
+
+export interface ProjectSummary extends Project {
   total_runs: number;
   running_runs: number;
   completed_runs: number;

@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { fetchNames, nameOf } from "../api/run-names";
 import { fileName, saveFile } from "../ui/download";
 import { errorText } from "../ui/errors";
-import { usePreloaded } from "../ui/lazy-module";
+import { loadModule, usePreloaded } from "../ui/lazy-module";
 import { usePopover } from "../ui/popover";
 import type { ChartProps } from "./plot";
 import type { DrawnChart } from "./y-range";
@@ -49,19 +49,21 @@ export function ExportMenu({ path, series, chosen, names, drawn }: Props) {
     const runs = chosen.map((id) => ({ id, name: names.get(id) ?? nameOf(id) }));
     const showProgress = (points: number) => setStatus(`${points} points…`);
     const paths = series?.metrics ?? [path];
-    const { allPointsCsv } = await csv();
+    const { allPointsCsv } = await loadModule(csv);
     const text = await allPointsCsv(paths, runs, showProgress, abort.current.signal);
     saveFile(fileName(path, "points.csv"), text);
     setStatus("");
   });
   const actions = {
     "PNG image": saving(async (chart) =>
-      saveFile(fileName(path, "png"), await (await svg()).chartPng(path, chart)),
+      saveFile(fileName(path, "png"), await (await loadModule(svg)).chartPng(path, chart)),
     ),
     "SVG image": saveText("svg", "image/svg+xml", async (chart) =>
-      (await svg()).chartSvg(path, chart),
+      (await loadModule(svg)).chartSvg(path, chart),
     ),
-    "CSV (as drawn)": saveText("csv", "text/csv", async (chart) => (await csv()).drawnCsv(chart)),
+    "CSV (as drawn)": saveText("csv", "text/csv", async (chart) =>
+      (await loadModule(csv)).drawnCsv(chart),
+    ),
     "CSV (all points)": savePoints,
   };
   return (

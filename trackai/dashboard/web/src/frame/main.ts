@@ -19,7 +19,9 @@ async function draw(request: FigureRequest): Promise<void> {
   id = request.id;
   document.documentElement.style.colorScheme = request.isDark ? "dark" : "light";
   try {
-    const module = await libraries[request.library]();
+    const module = await libraries[request.library]().catch(() => {
+      throw new Error("a script could not be loaded. Reload the page.");
+    });
     const notes = await module.draw(box, request.text, request.isDark);
     for (const text of notes) send({ type: "problem", id, text });
     tellHeight();

@@ -27,7 +27,7 @@ import {
 import { fullName, linesOf, PanelContent } from "./panel-content";
 import { PanelDialog } from "./panel-dialog";
 import { PanelFrame } from "./panel-frame";
-import { saveDraft, useRowsOf } from "./saving";
+import { saveDraft } from "./saving";
 import { changeDraft, drafts, setDraft } from "./view-state";
 import "../styles/panels.css";
 
@@ -46,7 +46,6 @@ export function Board({ view, columns, tools, ...chartProps }: Props) {
   const draft = drafts.value.get(view.id);
   const layout = (draft ?? view).layout;
   const [edited, setEdited] = useState<Edited>();
-  useRowsOf(view);
   const { pinned, sections } = withPinnedFirst(layout);
   const panels = (shown: Panel[]) =>
     shown.map((panel) => (

@@ -1,6 +1,5 @@
-// Saving views with the columns and rows of the table, and showing what was saved.
+// Saving views with the columns and rows of the table.
 
-import { useLayoutEffect } from "preact/hooks";
 import { ApiError } from "../api/client";
 import { nameOf } from "../api/run-names";
 import { getDetails } from "../api/runs";
@@ -16,38 +15,7 @@ import { go, NO_ROWS, params, replaceParameters, viewParameters } from "../view/
 import { baselineId, filterText, groupBy, shelf, sortOrder } from "../view/parameters";
 import { UNSET } from "../view/parsing";
 import { currentColumns, hasOwnColumns, NO_CHANGES, viewTable } from "../view/table-columns";
-import { drafts, remember, rowsBefore, setDraft } from "./view-state";
-
-// Before the name of a baseline that does not exist, in place of its id.
-const MISSING = "?";
-
-/** The parameters that a view sets. */
-export function parametersOf({ layout: { rows }, baseline_id }: View): Record<string, string> {
-  if (!rows) return {};
-  const { filter, archived, sort_by, sort_order, group_by, baseline } = rows;
-  const all = {
-    filter,
-    show: archived ? "archived" : "",
-    sort: sort_by,
-    order: sort_order === "asc" ? "asc" : "",
-    by: group_by,
-    base: baseline ? String(baseline_id ?? MISSING + baseline.name) : "",
-  };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ""));
-}
-
-/** Show the rows of a view in the table. */
-export function useRowsOf(view: View): void {
-  const parameters = parametersOf(view);
-  useLayoutEffect(() => {
-    viewParameters.value = parameters;
-    if (rowsBefore.id === view.id && !view.layout.rows) replaceParameters(rowsBefore.rows ?? {});
-    rowsBefore.id = undefined;
-    return () => {
-      viewParameters.value = {};
-    };
-  }, [JSON.stringify(parameters)]);
-}
+import { drafts, MISSING, parametersOf, remember, setDraft } from "./view-state";
 
 async function currentBaseline(before: Baseline | null): Promise<Baseline | null> {
   const id = baselineId.peek();
@@ -103,7 +71,7 @@ export async function createAndShow(
 ): Promise<View> {
   const view = await createView(projectId, name, layout);
   remember(view);
-  // The table keeps its rows until the panels are loaded.
+  // The table keeps its rows.
   viewParameters.value = parametersOf(view);
   go({ ...leaveToView(view), closed: undefined, full: undefined });
   return view;

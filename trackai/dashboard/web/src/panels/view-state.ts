@@ -1,8 +1,10 @@
 // The view that is shown, its unsaved changes, and the dialog that is open.
 
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
+import { useLayoutEffect } from "preact/hooks";
 import { usePolled } from "../api/polling";
 import { getView, type Layout, type View } from "../api/views";
+import { replaceParameters, viewParameters } from "../view/address";
 import type { Change } from "../view/parsing";
 
 const POLL_MS = 10_000;
@@ -75,4 +77,44 @@ export const rowsBefore: { id?: number; rows?: Change } = {};
 export function forgetView(id: number): void {
   setDraft(id, undefined);
   saved.value = withEntry(saved.value, id, undefined);
+}
+
+// Before the name of a baseline that does not exist, in place of its id.
+export const MISSING = "?";
+
+/** The parameters that a view sets. */
+export function parametersOf({ layout: { rows }, baseline_id }: View): Record<string, string> {
+  if (!rows) return {};
+  const { filter, archived, sort_by, sort_order, group_by, baseline } = rows;
+  const all = {
+    filter,
+    show: archived ? "archived" : "",
+    sort: sort_by,
+    order: sort_order === "asc" ? "asc" : "",
+    by: group_by,
+    base: baseline ? String(baseline_id ?? MISSING + baseline.name) : "",
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ""));
+}
+
+/** The view whose rows the table shows. */
+const appliedView = signal<number | undefined>(undefined);
+
+/** Show the rows of a view in the table; returns whether it is known which rows these are. */
+export function useRowsOf(id: number | undefined, { view, error, notFound }: ShownView): boolean {
+  const parameters = view ? parametersOf(view) : {};
+  useLayoutEffect(() => {
+    if (!view) return;
+    batch(() => {
+      viewParameters.value = parameters;
+      appliedView.value = view.id;
+      if (rowsBefore.id === view.id && !view.layout.rows) replaceParameters(rowsBefore.rows ?? {});
+      rowsBefore.id = undefined;
+    });
+    return () => {
+      viewParameters.value = {};
+      appliedView.value = undefined;
+    };
+  }, [view?.id, JSON.stringify(parameters)]);
+  return id === undefined || appliedView.value === id || error !== "" || notFound;
 }

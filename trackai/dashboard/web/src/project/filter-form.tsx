@@ -6,6 +6,7 @@ import { useLiveInput } from "../ui/live-input";
 import { Menu } from "../ui/popover";
 import { replaceParameters } from "../view/address";
 import { matching, type Place, placeAt } from "../view/filter-completion";
+import { indexOfPosition } from "../view/filter-text";
 import { filterProblem, filterText } from "../view/parameters";
 import { useOptions } from "./filter-options";
 
@@ -135,8 +136,8 @@ const scrollIntoView = (option: HTMLElement | null): void =>
 function ProblemPlace() {
   const position = /at position (\d+)/.exec(filterProblem.value)?.[1];
   const text = filterText.value;
-  const at = Number(position) - 1;
-  if (!position || at < 0 || at > text.length) return null;
+  if (!position) return null;
+  const at = indexOfPosition(text, Number(position));
   const { start, end } = placeAt(text, at + 1);
   return (
     <p class="problem-place" aria-hidden="true">

@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { listGroups } from "../api/projects";
 import type { Columns } from "../api/types";
+import { splitMetrics } from "../table/column-choices";
 import { ALL_FIGURES } from "../view/figures";
 import { OPERATORS, type Place, quoteValue } from "../view/filter-completion";
 
@@ -48,15 +49,17 @@ const options = (texts: string[], hint: string): Option[] => texts.map((text) =>
 
 function fieldOptions(columns: Columns | undefined): Option[] {
   const { config = [], metrics = [], environment = [] } = columns ?? {};
-  const figures = metrics.flatMap(({ field }) =>
+  const [numbers, others] = splitMetrics(metrics);
+  const figures = numbers.flatMap(({ field }) =>
     ALL_FIGURES.slice(1).map((figure) => `${field}.${figure}`),
   );
   return [
     ...options(ATTRIBUTES, "run"),
     ...config.map(({ field }) => ({ text: field, hint: "configuration" })),
-    ...metrics.map(({ field }) => ({ text: field, hint: "last value" })),
+    ...numbers.map(({ field }) => ({ text: field, hint: "last value" })),
     ...options(figures, "figure"),
     ...environment.map(({ field }) => ({ text: field, hint: "environment" })),
+    ...others.map(({ field }) => ({ text: field, hint: "last value" })),
   ];
 }
 

@@ -43,6 +43,7 @@ interface ItemProps {
 
 function ProjectItem({ project, onChange }: ItemProps) {
   const { id, name, total_runs, failed_runs, running_runs, updated_at } = project;
+  const { archived_runs: archived = 0, trashed_runs: trashed = 0 } = project;
   const [isDeleting, setDeleting] = useState(false);
   const rename = (newName: string) => renameProject(id, newName).then(onChange);
   return (
@@ -53,6 +54,8 @@ function ProjectItem({ project, onChange }: ItemProps) {
           <span>
             {plural(total_runs, "run")}
             {failed_runs > 0 && `, ${failed_runs} failed`}
+            {total_runs === 0 && archived > 0 && `, ${archived} archived`}
+            {total_runs === 0 && trashed > 0 && `, ${trashed} in the trash`}
           </span>
           {running_runs > 0 && <span class="live">{running_runs} running</span>}
           <span class="when">{timeAgo(updated_at)}</span>
@@ -71,7 +74,7 @@ function ProjectItem({ project, onChange }: ItemProps) {
       )}
       {isDeleting && (
         <Dialog
-          title={`Delete ${name} with ${plural(total_runs, "run")}?`}
+          title={`Delete ${name} with ${plural(total_runs + archived + trashed, "run")}?`}
           action="Delete"
           dangerous
           onConfirm={() => deleteProject(id).then(onChange)}

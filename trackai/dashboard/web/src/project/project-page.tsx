@@ -8,7 +8,7 @@ import type { ChoiceBody, Columns, Run } from "../api/types";
 import { ChartList } from "../chart/chart-list";
 import { useLoggedMetrics } from "../chart/use-logged-metrics";
 import { LazyBoard, LazyViewDialog, ViewMenu } from "../panels/view-menu";
-import { useView } from "../panels/view-state";
+import { type ShownView, useRowsOf, useView } from "../panels/view-state";
 import { ColumnPicker } from "../table/column-picker";
 import { defaultFigures } from "../table/default-columns";
 import { RunsTable } from "../table/runs-table";
@@ -62,7 +62,12 @@ export function ProjectPage({ id }: { id: number }) {
   const isEmpty = runs.areKnown && chosen.length === 0;
   const body = choiceBody(id, meanBy.value ? shown : chooseIds(drawn));
   const paths = useLoggedMetrics(isEmpty ? undefined : body, columns, project?.total_runs);
-  const charts = useCharts(id, runs, body, runs.areKnown ? paths : undefined, columns);
+  const view = useView(id, viewId.value);
+  const areRowsKnown = useRowsOf(viewId.value, view);
+  // Without runs that could be selected, the table says what to do.
+  const hasNothing = isEmpty && shown.isDefault && columns?.metrics.length !== 0;
+  const shownPaths = runs.areKnown && !hasNothing ? paths : undefined;
+  const charts = useCharts(id, runs, body, shownPaths, columns, view);
   const onChange = () => setChanges((count) => count + 1);
   if (notFound && !project) return <MissingProject />;
   if (notFound) {
@@ -100,10 +105,12 @@ export function ProjectPage({ id }: { id: number }) {
         <MissingRuns choice={shown} />
         <RunsTable
           projectId={id}
+          project={project}
           choice={shown}
           chosen={chosen}
           drawn={drawn}
           onNewestRuns={onNewestRuns}
+          areRowsKnown={areRowsKnown}
           changes={changes}
           figures={figures}
           onChoose={(next) => go({ ...printSelection(next), hide: stillHidden(next) })}
@@ -175,10 +182,10 @@ function useCharts(
   body: ChoiceBody,
   paths: string[] | undefined,
   columns: Columns | undefined,
+  shown: ShownView,
 ) {
   const names = drawn.map((id) => runNames.value.get(id)).join("\u0000");
   const id = viewId.value;
-  const shown = useView(project, id);
   const table = shown.view?.layout.table;
   useLayoutEffect(() => {
     viewTable.value = table;

@@ -1,5 +1,6 @@
 // The last, least and greatest value of each metric of a run.
 
+import { Fragment } from "preact";
 import type { AnyNumber, Figures } from "../api/types";
 import { contains } from "../ui/controls";
 import { formatValue } from "../ui/format";
@@ -51,7 +52,14 @@ function MetricRow({ metric }: { metric: Figures }) {
   const hasSteps = metric.axis === "step";
   return (
     <tr>
-      <th scope="row">{path}</th>
+      <th scope="row">
+        {path.split(/(?<=[/_])/).map((part, index) => (
+          <Fragment key={index}>
+            {part}
+            <wbr />
+          </Fragment>
+        ))}
+      </th>
       <FigureCell value={last} step={null} />
       <FigureCell value={min} step={hasSteps ? min_step : null} />
       <FigureCell value={max} step={hasSteps ? max_step : null} />

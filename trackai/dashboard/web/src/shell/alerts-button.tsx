@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { usePolled } from "../api/polling";
+import { ownChanges } from "../api/runs";
 import { listAlerts } from "../api/search";
 import { plural } from "../ui/format";
 import { openDialog } from "./state";
@@ -52,7 +53,7 @@ function usePolledAlerts(): void {
   const { data } = usePolled(
     async () => (hasBegun ? listAlerts({ limit: LIMIT }) : undefined),
     hasBegun ? POLL_MS : 0,
-    [hasBegun],
+    [hasBegun, ownChanges.value],
   );
   useEffect(() => {
     if (data) latestAlerts.value = data;

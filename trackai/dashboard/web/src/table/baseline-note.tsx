@@ -1,5 +1,6 @@
 // Above the table: the run that the others are compared with.
 
+import { nameOf } from "../api/run-names";
 import { runName } from "../api/runs";
 import type { Run } from "../api/types";
 import { keepingView, params, replaceParameters } from "../view/address";
@@ -19,7 +20,7 @@ export function BaselineNote({ run }: { run: Run | null | undefined }) {
         {run ? (
           <Link to={keepingView({ run: run.id, project: run.project_id })}>{runName(run)}</Link>
         ) : (
-          `${id === undefined ? name : `run ${id}`} was not found. It may have been deleted.`
+          `${id === undefined ? name : nameOf(id)} was not found. It may have been deleted.`
         )}
         {run?.trashed_at && <small class="faint"> in the trash</small>}
         {run?.archived_at && !run.trashed_at && <small class="faint"> archived</small>}

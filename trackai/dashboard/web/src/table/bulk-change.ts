@@ -1,6 +1,6 @@
 // A change of all chosen runs, which the server makes in steps.
 
-import { type BulkAction, changeRuns } from "../api/runs";
+import { type BulkAction, changeRuns, ownChanges } from "../api/runs";
 import type { ChoiceBody } from "../api/types";
 import { grouped, plural } from "../ui/format";
 
@@ -29,6 +29,7 @@ export async function changeAll(
     onIds(step.run_ids ?? []);
     if (step.remaining > 0) onProgress({ done, total: done + step.remaining });
     cursor = signal.aborted ? null : step.cursor;
+    if (cursor === null) ownChanges.value += 1;
   }
   return done;
 }

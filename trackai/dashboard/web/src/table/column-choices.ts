@@ -1,6 +1,7 @@
 // The columns that the table can show.
 
-import type { Columns } from "../api/types";
+import type { Columns, MetricColumn } from "../api/types";
+import { rankOf } from "../chart/metric-order";
 import { ALL_FIGURES } from "../view/figures";
 
 const RUN_FIELDS = ["duration", "group", "tag", "notes", "updated", "finished", "id"];
@@ -14,13 +15,24 @@ export interface ColumnChoice {
   figures: string[];
 }
 
+const hasNumbers = ({ kind }: MetricColumn): boolean => kind === "number" || kind === "bool";
+
+/** The metrics with numbers, in the order of their charts, and those without. */
+export function splitMetrics(metrics: MetricColumn[]): [MetricColumn[], MetricColumn[]] {
+  const numbers = metrics.filter(hasNumbers);
+  numbers.sort((left, right) => rankOf(left.path) - rankOf(right.path));
+  return [numbers, metrics.filter((metric) => !hasNumbers(metric))];
+}
+
+/** By heading; what has no figures, such as alerts and histograms, comes after all else. */
 export function columnChoices({ metrics, config, environment }: Columns): ColumnChoice[] {
+  const [numbers, others] = splitMetrics(metrics);
   return [
-    ...metrics.map(({ field, path, kind }) => ({
+    ...numbers.map(({ field, path }) => ({
       field,
       name: path,
       heading: "Metrics",
-      figures: kind === "number" || kind === "bool" ? ALL_FIGURES : [],
+      figures: ALL_FIGURES,
     })),
     ...config.map(({ field, key }) => ({
       field,
@@ -35,6 +47,12 @@ export function columnChoices({ metrics, config, environment }: Columns): Column
       figures: [],
     })),
     ...RUN_FIELDS.map((field) => ({ field, name: field, heading: "Run", figures: [] })),
+    ...others.map(({ field, path }) => ({
+      field,
+      name: path,
+      heading: "Texts and histograms",
+      figures: [],
+    })),
   ];
 }
 

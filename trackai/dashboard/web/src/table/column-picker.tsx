@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import type { Columns } from "../api/types";
 import { contains, Options, SearchInput } from "../ui/controls";
+import { grouped } from "../ui/format";
 import { Menu } from "../ui/popover";
 import { replaceParameters } from "../view/address";
 import { columns } from "../view/parameters";
@@ -25,16 +26,15 @@ import { type ColumnChoice, columnChoices, figureOf } from "./column-choices";
 import { widthOf } from "./column-styles";
 import { columnTitles } from "./column-titles";
 
-const MAX_SHOWN = 200;
-
-const HEADINGS = ["Metrics", "Configuration", "Run"];
+// Of each heading: many metrics leave room for the keys of the configuration.
+const MAX_SHOWN = 100;
 
 export function ColumnPicker({ available }: { available: Columns | undefined }) {
   const [search, setSearch] = useState("");
   const [isOpen, setOpen] = useState(false);
   const choices = available && isOpen ? columnChoices(available) : [];
   const matches = choices.filter(({ name }) => contains(name, search));
-  const shown = matches.slice(0, MAX_SHOWN);
+  const headings = [...new Set(matches.map(({ heading }) => heading))];
   const selected = columns.value.length;
   return (
     <Menu summary={selected > 0 ? `Columns (${selected})` : "Columns"} onToggle={setOpen}>
@@ -50,16 +50,13 @@ export function ColumnPicker({ available }: { available: Columns | undefined }) 
         </button>
       )}
       {isOpen && search === "" && <ColumnOrder />}
-      {HEADINGS.map((heading) => (
+      {headings.map((heading) => (
         <ColumnGroup
           key={heading}
           heading={heading}
-          choices={shown.filter((choice) => choice.heading === heading)}
+          choices={matches.filter((choice) => choice.heading === heading)}
         />
       ))}
-      {matches.length > MAX_SHOWN && (
-        <p class="faint">{matches.length - MAX_SHOWN} more. Search to find them.</p>
-      )}
       {available && matches.length === 0 && <p class="empty">No matches.</p>}
     </Menu>
   );
@@ -135,13 +132,14 @@ function OrderRow({ field, title, isFirst, isLast }: OrderProps) {
 }
 
 function ColumnGroup({ heading, choices }: { heading: string; choices: ColumnChoice[] }) {
-  if (choices.length === 0) return null;
+  const hidden = choices.length - MAX_SHOWN;
   return (
     <fieldset class="columns">
       <legend>{heading}</legend>
-      {choices.map((choice) => (
+      {choices.slice(0, MAX_SHOWN).map((choice) => (
         <ColumnRow key={choice.field} choice={choice} />
       ))}
+      {hidden > 0 && <p class="faint">{grouped(hidden)} more. Search to find them.</p>}
     </fieldset>
   );
 }

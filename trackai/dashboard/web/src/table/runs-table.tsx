@@ -1,7 +1,7 @@
 // The table of a project's runs. It is virtualised: only visible rows are rendered.
 
 import { useRef, useState } from "preact/hooks";
-import type { Run, RunGroup } from "../api/types";
+import type { ProjectSummary, Run, RunGroup } from "../api/types";
 import { chartedGroups, useGroupMembers } from "../chart/use-group-members";
 import { slotStyle } from "../ui/colors";
 import { grouped, plural } from "../ui/format";
@@ -28,23 +28,27 @@ const CLOCK_MS = 5000;
 
 interface Props {
   projectId: number;
+  project: ProjectSummary | undefined;
   choice: Choice;
   /** The row ids of the shown runs, and those that have lines of their own in the charts. */
   chosen: number[];
   drawn: number[];
   onNewestRuns: (runs: Run[]) => void;
   onChoose: (choice: Choice) => void;
+  /** Whether the address and the shown view say which rows there are. */
+  areRowsKnown: boolean;
   /** A counter of changes; each is followed by a request at once. */
   changes: number;
   /** The figures to show by default, as many of them as fit. */
   figures: string[];
 }
 
-export function RunsTable({ projectId, onNewestRuns, changes, figures, ...chosenRuns }: Props) {
+export function RunsTable(props: Props) {
+  const { projectId, project, areRowsKnown, onNewestRuns, changes, figures, ...chosenRuns } = props;
   const box = useRef<HTMLDivElement>(null);
   const [columnChange, setColumnChange] = useState("");
   useDefaultColumns(box, figures);
-  const table = useTableData({ projectId, box, changes, onNewestRuns });
+  const table = useTableData({ projectId, box, areRowsKnown, changes, onNewestRuns });
   const selection = useSelection({ table, ...chosenRuns });
   const baseline = useBaseline();
   const rows = useRows(projectId, table, selection, chosenRuns, baseline ?? undefined);
@@ -73,8 +77,8 @@ export function RunsTable({ projectId, onNewestRuns, changes, figures, ...chosen
             {rows}
           </div>
         </div>
-        {isEmpty && !error && <EmptyTable />}
       </div>
+      {isEmpty && !error && <EmptyTable project={project} />}
       <output class="unseen">{columnChange}</output>
       <p class="count" role="status">
         {total !== undefined && describeRows(total, groups, chosenRuns)}

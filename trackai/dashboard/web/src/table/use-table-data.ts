@@ -51,6 +51,7 @@ interface Refusal {
 interface Options {
   projectId: number;
   box: RefObject<HTMLElement>;
+  areRowsKnown: boolean;
   /** A counter of changes; each is followed by a request at once. */
   changes: number;
   onNewestRuns: (runs: Run[]) => void;
@@ -73,7 +74,8 @@ export interface TableData {
   renameRun: (id: number, name: string) => Promise<void>;
 }
 
-export function useTableData({ projectId, box, changes, onNewestRuns }: Options): TableData {
+export function useTableData(options: Options): TableData {
+  const { projectId, box, areRowsKnown, changes, onNewestRuns } = options;
   const [pages, setPages] = useState(new Map<string, Run[]>());
   const [total, setTotal] = useState<number>();
   const [groups, setGroups] = useState<RunGroup[]>();
@@ -122,6 +124,7 @@ export function useTableData({ projectId, box, changes, onNewestRuns }: Options)
   };
 
   useLayoutEffect(() => {
+    if (!areRowsKnown) return;
     return pollTable({
       projectId,
       isGrouped,
@@ -144,7 +147,7 @@ export function useTableData({ projectId, box, changes, onNewestRuns }: Options)
           message: `${message} – ${PARAMETER_NAMES[parameter]} ignored`,
         }),
     });
-  }, [viewKey, visible.map(pageKey).join("\u0001"), changes, ignored.join()]);
+  }, [viewKey, visible.map(pageKey).join("\u0001"), changes, ignored.join(), areRowsKnown]);
 
   const runAt = (row: number): Run | undefined => {
     const place = locateRun(sections, row);

@@ -19,14 +19,19 @@ export function toFilter(text: string): string {
   return `(name ~ "${name}" or run_id ~ "${name}")`;
 }
 
+/** Where a position of the server, which counts characters from 1, is in a text of UTF-16 units. */
+export const indexOfPosition = (text: string, position: number): number =>
+  [...text].slice(0, Math.max(0, position - 1)).join("").length;
+
 /** A message about a filter as it was sent, with the position and the rest of the text as typed. */
 export function aboutTyped(message: string, text: string, shelf: string): string {
   const sent = toFilter(text);
   const shift = text.length - text.trimStart().length - (onShelf(sent, shelf) === sent ? 0 : 1);
+  const characters = [...text.trimEnd()];
   return message.replace(PLACE, (_, position) => {
-    const at = Math.min(Number(position) + shift, text.trimEnd().length + 1);
-    const rest = text.slice(at - 1).trimEnd();
-    return `at position ${at} (${rest ? `'${rest.slice(0, MAX_REST)}'` : "the end"})`;
+    const at = Math.min(Number(position) + shift, characters.length + 1);
+    const rest = characters.slice(at - 1, at - 1 + MAX_REST).join("");
+    return `at position ${at} (${rest ? `'${rest}'` : "the end"})`;
   });
 }
 

@@ -43,11 +43,27 @@ test("columnChoices offers figures of numbers only", () => {
   const metric = (path: string, kind: string) => ({ path, field: `metric.${path}`, runs: 1, kind });
   const choices = columnChoices({
     config: [{ key: "lr", field: "config.lr", runs: 1 }],
-    metrics: [metric("loss", "number"), metric("out", "text")],
+    metrics: [metric("alerts/warn", "text"), metric("loss", "number"), metric("w", "histogram")],
     environment: [{ key: "git/branch", field: "env.git/branch", runs: 1 }],
   });
+  const numbers = [metric("cpu", "number"), metric("acc", "number"), metric("loss", "bool")];
+  const ordered = columnChoices({ config: [], metrics: numbers, environment: [] });
+  expect(ordered.slice(0, 3).map(({ name }) => name)).toEqual(["loss", "acc", "cpu"]);
   const figures = Object.fromEntries(choices.map((choice) => [choice.name, choice.figures.length]));
-  expect(figures).toMatchObject({ loss: 9, out: 0, lr: 0, "git/branch": 0, duration: 0 });
+  expect(figures).toMatchObject({
+    loss: 9,
+    "alerts/warn": 0,
+    w: 0,
+    lr: 0,
+    "git/branch": 0,
+    duration: 0,
+  });
   const headings = [...new Set(choices.map(({ heading }) => heading))];
-  expect(headings).toEqual(["Metrics", "Configuration", "Environment", "Run"]);
+  expect(headings).toEqual([
+    "Metrics",
+    "Configuration",
+    "Environment",
+    "Run",
+    "Texts and histograms",
+  ]);
 });

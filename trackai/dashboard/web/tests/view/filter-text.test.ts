@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { aboutTyped, onShelf, toFilter } from "../../src/view/filter-text";
+import { aboutTyped, indexOfPosition, onShelf, toFilter } from "../../src/view/filter-text";
 
 const search = (text: string) => `(name ~ "${text}" or run_id ~ "${text}")`;
 
@@ -63,3 +63,20 @@ test.each(["lr < 1) or (lr > 2", "(lr < 1", "lr < 1)"])(
     expect(onShelf(filter, "trash")).toBe(filter);
   },
 );
+
+test.each([
+  ["tag = 🦙 and los = 1", 13, "los = 1"],
+  ["  tag = '🦙🦙' and los = 1", 16, "los = 1"],
+  ["los = 1", 1, "los = 1"],
+  ["tag = 🦙 <", 9, "<"],
+])("the server counts the characters of %j", (text, position, rest) => {
+  const typed = aboutTyped(`filter: at position ${position} ('x'): unknown field`, text, "");
+  expect(typed).toContain(`('${rest}')`);
+  const shown = Number(/position (\d+)/.exec(typed)?.[1]);
+  expect(text.slice(indexOfPosition(text, shown))).toBe(rest);
+});
+
+test("a long rest of a filter is cut between characters", () => {
+  const typed = aboutTyped("filter: at position 1 ('x'): unknown field", "🦙".repeat(30), "");
+  expect(typed).toBe(`filter: at position 1 ('${"🦙".repeat(20)}'): unknown field`);
+});
