@@ -103,6 +103,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         # One server is enough for all workers, who find its address in the environment.
         server = postgres.Postgres()
         config.add_cleanup(server.remove)
+        server.initialize()
         server.start()
         os.environ[postgres.VARIABLE] = server.url
     runs_all = config.args_source is config.ArgsSource.TESTPATHS

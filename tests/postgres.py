@@ -80,7 +80,7 @@ class Postgres:
     """
 
     def __init__(self, **settings: str) -> None:
-        """Create an empty cluster; the server is not started yet.
+        """Choose a port and create a folder; the server is not started yet.
 
         Args:
             settings: parameters of the server besides those that make tests quick.
@@ -98,6 +98,9 @@ class Postgres:
             self._user = {"user": "nobody", "group": _group_of_nobody(), "extra_groups": []}
             self._bin = _reachable(self._bin, self.folder)
             shutil.chown(self.folder, "nobody", self._user["group"])
+
+    def initialize(self) -> None:
+        """Create an empty cluster."""
         password = self.folder / "password"
         password.write_text(PASSWORD)
         password.chmod(0o644)  # the folder is closed to others
@@ -112,6 +115,27 @@ class Postgres:
         except subprocess.CalledProcessError as error:
             self.remove()
             raise RuntimeError(error.stderr) from error
+
+    @contextmanager
+    def standby(self, name: str) -> Iterator[Postgres]:
+        """Run a standby of this server, which needs `wal_level` and `max_wal_senders` for it.
+
+        Args:
+            name: what the server calls it.
+        """
+        standby = Postgres(**self._settings)
+        try:
+            subprocess.run(
+                [self._bin / "pg_basebackup", "--dbname",
+                 f"{self.url}&application_name={name}", "--pgdata", standby._data,
+                 "--write-recovery-conf", "--checkpoint=fast", "--no-sync"],
+                env=_environment(), cwd=standby.folder, check=True, capture_output=True,
+                **self._user,
+            )  # fmt: skip
+            standby.start()
+            yield standby
+        finally:
+            standby.remove()
 
     @property
     def url(self) -> str:
@@ -234,6 +258,7 @@ def running(**settings: str) -> Iterator[Postgres]:
     """Run a server of one's own, for tests that stop it."""
     server = Postgres(**settings)
     try:
+        server.initialize()
         server.start()
         yield server
     finally:

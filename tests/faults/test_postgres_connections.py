@@ -58,6 +58,7 @@ async def test_a_connection_that_does_not_answer_is_not_used_again(
         pids = {await _pid(first), await _pid(second)}
     monkeypatch.setattr(connection, "_STATEMENT_SECONDS", 0.5)
     monkeypatch.setattr(connection, "_CLOSE_SECONDS", 0.5)
+    monkeypatch.setattr(database, "_LOST_SECONDS", 0)
     one, other = pids
     with _frozen(one), _frozen(other):
         with pytest.raises(StoreBusyError, match="does not answer"):
@@ -128,6 +129,105 @@ async def test_a_limit_on_the_time_of_statements_is_not_tried_again(
     with pytest.raises(StoreError, match="statement timeout"):
         await store.change(wait)
     assert tries == 1
+
+
+async def _cancel_wait_for_standby(url: str) -> None:
+    """Do what an administrator does with a transaction that waits for a standby."""
+    conn = await asyncpg.connect(url)
+    waiting = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    with anyio.fail_after(60):
+        while not await conn.fetch(waiting):
+            await anyio.sleep(0.01)
+    await conn.close()
+
+
+async def test_a_commit_is_not_confirmed_whose_wait_for_a_standby_was_cancelled() -> None:
+    with postgres.running(wal_level="replica", max_wal_senders="1") as server:
+        store = PostgresDatabase(server.url)
+        await store.open()
+        admin = await asyncpg.connect(server.url)
+        await admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'absent'")
+        await admin.execute("SELECT pg_reload_conf()")
+        with anyio.fail_after(60):
+            while not await admin.fetchval("SHOW synchronous_standby_names"):
+                await anyio.sleep(0.01)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_wait_for_standby, server.url)
+            with pytest.raises(StoreBusyError, match=r"has not confirmed a transaction .* wait"):
+                await store.change(_create)
+        await admin.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        await admin.execute("SELECT pg_reload_conf()")
+        await store.change(_create)
+        await admin.close()
+        await store.close()
+
+
+async def test_a_transaction_that_was_rolled_back_is_not_confirmed(
+    store: PostgresDatabase,
+) -> None:
+    async def fail_quietly(conn: Connection) -> None:
+        with suppress(asyncpg.DivisionByZeroError):
+            await conn.execute("SELECT 1 / 0")
+
+    with pytest.raises(StoreBusyError, match="has not confirmed a transaction"):
+        await store.change(fail_quietly)
+    await store.change(_create)
+
+
+async def test_reads_that_a_standby_cancels_are_repeated(store: PostgresDatabase) -> None:
+    tries = 0
+
+    async def conflict(conn: Connection) -> int:
+        nonlocal tries
+        tries += 1
+        if tries < limit:
+            await conn.execute("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")
+        return tries
+
+    async def lose(conn: Connection) -> int:
+        nonlocal tries
+        tries += 1
+        if tries < limit:
+            await conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return tries
+
+    for work in (conflict, lose):
+        tries, limit = 0, 3
+        assert await store.look(work) == 3
+        tries, limit = 0, 1000
+        with pytest.raises(StoreBusyError, match="try again"):
+            await store.look(work)
+        assert tries < 10
+
+
+async def test_poolers_may_pass_each_transaction_to_another_connection(
+    store: PostgresDatabase,
+) -> None:
+    """No connection of PostgreSQL has a state that PgBouncer would have to keep for us."""
+    await store.change(_create)
+    async with store.read() as conn:
+        await projects.find(conn, "p")
+        prepared = await conn.execute_fetchall("SELECT name FROM pg_prepared_statements")
+        locks = await conn.execute_fetchall("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")
+        # asyncpg switches `jit` off and on while it asks for types.
+        changed = await conn.execute_fetchall(
+            "SELECT name FROM pg_settings WHERE source = 'session' AND name <> 'jit'"
+        )
+    assert prepared == locks == changed == []
+
+
+async def test_a_limit_on_the_wait_for_a_lock(store: PostgresDatabase, postgres_url: str) -> None:
+    async def wait_shortly(conn: Connection) -> None:
+        await conn.execute("SET LOCAL lock_timeout = 50")
+        await _create(conn)
+
+    admin = await asyncpg.connect(postgres_url)
+    async with admin.transaction():
+        await admin.execute("LOCK TABLE projects")
+        with pytest.raises(StoreBusyError, match=r"others at the same time .*lock timeout"):
+            await store.change(wait_shortly)
+    await admin.close()
+    await store.change(wait_shortly)
 
 
 async def test_requests_share_connections_if_postgresql_has_none_left() -> None:

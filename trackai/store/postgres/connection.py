@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import JsonArray
 from trackai.store.postgres.dialect import translate
-from trackai.store.postgres.errors import FAILURES, network_errors
+from trackai.store.postgres.errors import FAILURES, UnconfirmedCommitError, network_errors
 from trackai.store.postgres.values import escaped
 from trackai.values.types import INT64
 
@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     import asyncpg
     from asyncpg.prepared_stmt import PreparedStatement
 
-# Each is a plan on the server; few texts vary with their parameters.
+# What asyncpg knows about the parameters and columns of a text; few texts vary with their
+# parameters. The server keeps no statement, as PgBouncer may pass the next one to another server
+# process: without its own cache, asyncpg sends the text each time.
 _MAX_STATEMENTS = 400
 # How many rows are sent before the answer to them is read.
 _CHUNK = 10_000
 _CLOSE_SECONDS = 5.0
 # A statement that takes longer is taken for one that a broken network has swallowed.
 _STATEMENT_SECONDS = 120.0
+# The class of SQLSTATE that warnings have, and notices lack.
+_WARNINGS = "01"
 
 
 class PostgresConnection(Shared):
@@ -41,6 +45,8 @@ class PostgresConnection(Shared):
         super().__init__()
         self._driver = conn
         self.total_changes = 0
+        self._warnings: list[str] = []
+        conn.add_log_listener(self._note_warning)
         self._prepared: OrderedDict[str, PreparedStatement[Any]] = OrderedDict()
 
     @property
@@ -91,6 +97,25 @@ class PostgresConnection(Shared):
 
     async def rollback(self) -> None:
         await self.command("ROLLBACK")
+
+    async def commit(self) -> None:
+        """Commit the transaction.
+
+        Raises:
+            UnconfirmedCommitError: PostgreSQL has rolled it back, or committed it with a warning.
+                With synchronous replication it does so when an administrator cancels the wait for
+                the standby, which may not have the transaction.
+        """
+        self.locked.clear()
+        self._warnings.clear()
+        with network_errors():
+            status = await self._driver.execute("COMMIT", timeout=_STATEMENT_SECONDS)
+        if status != "COMMIT" or self._warnings:
+            raise UnconfirmedCommitError(next(iter(self._warnings), "it was rolled back"))
+
+    def _note_warning(self, _: Any, message: Any) -> None:
+        if message.sqlstate.startswith(_WARNINGS):
+            self._warnings.append(str(message))
 
     async def command(self, sql: str) -> None:
         """Begin or end a transaction."""

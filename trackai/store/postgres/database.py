@@ -41,10 +41,17 @@ _CONNECT_SECONDS = 10.0
 # How often a transaction is repeated that others are in the way of, and the longest first pause.
 _TRIES = 12
 _PAUSE_SECONDS = 0.005
+_TRIES_TO_READ = 5
 # How long one is repeated whose connection was lost: a broken network takes long to tell.
 _LOST_SECONDS = 10.0
 # A server of TrackAI that vanishes or freezes in a transaction keeps its locks no longer.
 _IDLE_SECONDS = 60.0
+# What statements depend on, whatever the role or the database has as its default. PgBouncer refuses
+# most other settings.
+_SETTINGS = {"application_name": "trackai", "standard_conforming_strings": "on"}
+# The level that the locks of rows are made for.
+_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Not the module's generator, whose state belongs to the training script.
 _random = random.Random()  # noqa: S311
 
@@ -141,7 +148,7 @@ class PostgresDatabase:
             with network_errors():
                 return await asyncpg.connect(
                     self._url, timeout=_CONNECT_SECONDS, statement_cache_size=0,
-                    server_settings={"application_name": "trackai"},
+                    server_settings=_SETTINGS,
                 )  # fmt: skip
         except (ValueError, asyncpg.ClientConfigurationError) as error:
             raise InvalidInputError("database URL", str(error)) from None
@@ -215,7 +222,7 @@ class PostgresDatabase:
                 with anyio.CancelScope(shield=True):
                     await conn.end_transaction()
                 raise
-            await conn.command("COMMIT")
+            await conn.commit()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Connection]:
@@ -235,14 +242,26 @@ class PostgresDatabase:
     async def snapshot(self) -> AsyncIterator[Connection]:
         """Borrow a connection on which all reads see one state of the database."""
         with driver_errors(self.name):
-            begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-            async with self._transaction(begin) as conn:
+            async with self._transaction(_SNAPSHOT) as conn:
                 yield conn
 
     async def look(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-        """Run `work` in a read transaction, in which all reads see one state of the database."""
-        async with self.snapshot() as conn:
-            return await work(conn)
+        """Run `work` in a read transaction, in which all reads see one state of the database.
+
+        `work` runs again if the connection was lost, or if a standby cancels it: its primary has
+        removed rows that it reads.
+        """
+        with driver_errors(self.name):
+            until = time.monotonic() + _LOST_SECONDS
+            for attempt in range(1, _TRIES_TO_READ + 1):
+                try:
+                    async with self._transaction(_SNAPSHOT) as conn:
+                        return await work(conn)
+                except FAILURES as error:
+                    can_be_repeated = is_lost(error) or isinstance(error, REPEATED)
+                    if not can_be_repeated or attempt == _TRIES_TO_READ or time.monotonic() > until:
+                        raise
+                await anyio.sleep(_random.uniform(0, _PAUSE_SECONDS * 2**attempt))
         raise AssertionError  # for mypy: a context may swallow errors
 
     async def change(
@@ -284,4 +303,4 @@ class PostgresDatabase:
 
 def _begin() -> str:
     """Begin a write transaction; those that only read may wait for a slow client."""
-    return f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {_IDLE_SECONDS * 1000:.0f}"
+    return f"{_WRITE}; SET LOCAL idle_in_transaction_session_timeout = {_IDLE_SECONDS * 1000:.0f}"

@@ -29,6 +29,12 @@ REPEATED = (
     asyncpg.ForeignKeyViolationError,
     asyncpg.InvalidCachedStatementError,
 )
+# The role, the database or the schema that an address names does not exist or may not be used.
+_UNUSABLE = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidSchemaNameError,
+)
 _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -40,6 +46,10 @@ _LOST = (
 
 class NetworkError(asyncpg.InterfaceError):  # type: ignore[misc]
     """The way to the server failed: an error of the operating system, or a time-out."""
+
+
+class UnconfirmedCommitError(asyncpg.InterfaceError):  # type: ignore[misc]
+    """A transaction may not be where PostgreSQL was told to have it before it says so."""
 
 
 class network_errors:  # noqa: N801 - a context manager, entered for each statement
@@ -67,7 +77,11 @@ def is_lost(error: Exception) -> bool:
     if isinstance(error, asyncpg.QueryCanceledError):  # a limit of the role, such as on its time
         return False
     # Its subclasses are about wrong arguments.
-    return isinstance(error, _LOST) or type(error) in {asyncpg.InterfaceError, NetworkError}
+    return isinstance(error, _LOST) or type(error) in {
+        asyncpg.InterfaceError,
+        NetworkError,
+        UnconfirmedCommitError,
+    }
 
 
 @contextmanager
@@ -91,15 +105,14 @@ def _translated(error: Exception, name: str) -> TrackAIError:
     reason = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
         return StoreUnreachableError(
-            f"{name} is read-only ({reason}), as a standby is: give the address of the primary"
+            f"{name} is read-only ({reason}), as a standby is: give the address of the "
+            "primary, or unset default_transaction_read_only"
         )
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return StoreUnreachableError(
             f"{name} refuses this ({reason}): give its role the right to create and write tables"
         )
-    if isinstance(
-        error, asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError
-    ):
+    if isinstance(error, _UNUSABLE):
         return StoreUnreachableError(f"{name} cannot be opened ({reason})")
     if isinstance(error, asyncpg.InvalidTextRepresentationError):  # of `json_valid`
         return StoreError(f"{name}: malformed JSON ({reason})")
@@ -107,12 +120,14 @@ def _translated(error: Exception, name: str) -> TrackAIError:
         return InvalidInputError("text", f"too long for an index of {name} ({reason})")
     if isinstance(error, asyncpg.DiskFullError):
         return StoreError(f"{name} cannot be written ({reason}): free space on its disk")
-    if isinstance(error, REPEATED):
+    if isinstance(error, (*REPEATED, asyncpg.LockNotAvailableError)):
         return StoreBusyError(f"{name} is changed by others at the same time ({reason}): try again")
     if isinstance(error, asyncpg.TooManyConnectionsError):
         return StoreBusyError(
             f"{name} has no connection left ({reason}): try again, or raise its max_connections"
         )
+    if isinstance(error, UnconfirmedCommitError):
+        return StoreBusyError(f"{name} has not confirmed a transaction ({reason}): try again")
     if is_lost(error):
         return StoreBusyError(f"{name} does not answer ({reason}): try again")
     return StoreError(f"{name}: {reason}")

@@ -27,6 +27,7 @@ _BEGIN = """
     ON CONFLICT DO NOTHING;
 """
 _TRIES = 20
+_ENCODING = "UTF8"
 # Tables that other programs may have as well.
 _OURS = {"projects", "runs", "series", "files", "keys", "tags", "views", "configs", "writers"}
 # In the order of preference.
@@ -48,8 +49,10 @@ async def migrate(conn: asyncpg.Connection, name: str) -> None:
     Raises:
         ForeignDatabaseError: it has tables of another program; it has not been changed.
         NewerSchemaError: a newer version of TrackAI migrated the database.
-        StoreError: the database was migrated with other files of the same versions.
+        StoreError: the database was migrated with other files of the same versions, or is not
+            encoded in UTF-8.
     """
+    _check_encoding(conn, name)
     if await _is_complete(conn, name):
         return
     await _check_tables(conn, name)
@@ -107,6 +110,16 @@ async def _is_complete(conn: asyncpg.Connection, name: str) -> bool:
     except asyncpg.UndefinedColumnError:  # other programs have a table of this name, too
         raise _foreign(name, "schema_migrations") from None
     return _check(applied, name) == migrations()[-1].version
+
+
+def _check_encoding(conn: asyncpg.Connection, name: str) -> None:
+    """Check that a database can hold all texts, in the order and with the letters of Unicode."""
+    encoding = getattr(conn.get_settings(), "server_encoding", _ENCODING)
+    if encoding != _ENCODING:
+        raise StoreError(
+            f"{name} has the encoding {encoding}, and must have {_ENCODING}: create another one "
+            f"with createdb --encoding {_ENCODING} --template template0 NAME"
+        )
 
 
 async def _check_tables(conn: asyncpg.Connection, name: str) -> None:

@@ -33,14 +33,20 @@ _NEGATIVE_ZERO = _HEADER.pack(0, 0, _POSITIVE, 2)
 
 
 async def register(conn: asyncpg.Connection) -> None:
-    """Let a new connection encode and decode our types; the schema must exist."""
+    """Let a new connection encode and decode our types, which must exist."""
     await conn.set_type_codec(
         "text", schema="pg_catalog", encoder=encode_text, decoder=decode_text, format="binary"
     )
     await conn.set_type_codec(
         "numeric", schema="pg_catalog", encoder=encode, decoder=decode, format="binary"
     )
-    schema = await conn.fetchval("SELECT current_schema()")
+    # Not the current schema: one may have been created that is searched first.
+    schema = await conn.fetchval(
+        """
+        SELECT nspname FROM pg_type JOIN pg_namespace ON pg_namespace.oid = typnamespace
+        WHERE pg_type.oid = 'any_value'::regtype
+        """
+    )
     await conn.set_type_codec(
         "any_value", schema=schema, encoder=_encode_any, decoder=_decode_any, format="tuple"
     )
