@@ -20,7 +20,7 @@ from trackai.store.points.figures import summarize
 from trackai.store.points.piece import rounded_down
 from trackai.store.points.piece_inserts import insert, insert_new, note_own_steps
 from trackai.store.points.piece_scan import ALL, Scan, Window, Writers, chunks, cuts_of
-from trackai.values.non_finite import python_value
+from trackai.values.non_finite import python_value, shown_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -361,7 +361,7 @@ async def search(
     number = matches = 0
     async for columns in chunks(conn, Scan(_windows(segments, None, None), ALL, cuts)):
         for index, value in enumerate(columns.values):
-            if value is not None and searched in str(value).casefold():
+            if value is not None and searched in shown_text(value).casefold():
                 if offset <= matches and (limit < 0 or len(rows) < limit):
                     step, time = columns.steps[index], columns.timestamps[index]
                     rows.append((number + index, step, time, value))
