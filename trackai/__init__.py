@@ -23,6 +23,7 @@ Read it back:
 import sys
 import typing
 
+from trackai import script_end as _script_end  # noqa: F401 - to register its atexit handler
 from trackai.errors import (
     ConflictError,
     ForeignDatabaseError,

@@ -124,6 +124,8 @@ def _start(what: str, path: Path, amount: float) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", _MODULE, what, str(path), str(amount)],
         cwd=ROOT,
+        # What is printed is a complaint: not where the run is, nor that something is not recorded.
+        env={**os.environ, "TRACKAI_SILENT": "1", "TRACKAI_AUTO_LOG": "0"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -242,3 +242,42 @@ def test_ctrl_c_while_init_waits_for_a_locked_database(
     states = {run.name: run.state for run in trackai.Api().runs("p")}
     assert states.pop("next") == "completed"
     assert set(states.values()) <= {"failed"}
+
+
+@pytest.mark.parametrize(("ending", "returncode"), [("pass", 0), ("raise KeyboardInterrupt", -2)])
+def test_ctrl_c_while_the_end_of_the_script_stores_runs(
+    db_path: Path, run_python: Callable[..., Any], ending: str, returncode: int
+) -> None:
+    result = run_python(
+        f"""
+        import os, signal, sqlite3, sys, trackai
+        from trackai.sdk import run as module
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.excepthook = lambda *error: None
+        runs = [trackai.init(project="p", name=name, reinit="create_new") for name in "ab"]
+        for run in runs:
+            run.log({{"x": 1}})
+            assert run._store_now(30)
+        other = sqlite3.connect(os.environ["TRACKAI_DB_PATH"], isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        for run in runs:
+            run.log({{"x": 2}})
+
+        def interrupted_wait(futures, wait=module.wait):
+            os.kill(os.getpid(), signal.SIGINT)
+            wait(futures)
+
+        module.wait = interrupted_wait
+        {ending}
+        """,
+        check=False,
+    )
+    assert result.returncode == returncode
+    assert [line.split(":")[0] for line in result.stderr.splitlines()] == [
+        "finish() of run 'a' was interrupted",
+        "finish() of run 'b' was interrupted",
+    ]
+    trackai.init(project="p", name="next").finish()  # stores what is left
+    states = {run.name: run.state for run in trackai.Api().runs("p")}
+    assert states["a"] == states["b"] == ("failed" if returncode else "completed")
+    assert stored(db_path) == [1, 1, 2, 2]

@@ -75,6 +75,90 @@ def test_a_run_may_begin_after_the_end_of_the_script(
     assert query(db_path, "SELECT name, state FROM runs") == [("report", "completed")]
 
 
+def test_a_run_that_begins_after_the_end_of_the_script_ends_with_the_process(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    ran = run_python("""
+        import atexit, trackai
+
+        @atexit.register
+        def late():
+            trackai.init(project="p", name="late").log({"x": 1})
+
+        trackai.init(project="p", name="script")
+    """)
+    assert ran.stderr == ""
+    assert query(db_path, "SELECT name, state FROM runs") == [
+        ("script", "completed"),
+        ("late", "completed"),
+    ]
+    assert query(db_path, "SELECT count(*) FROM metrics") == [(1,)]
+
+
+def test_a_run_that_nothing_can_end_says_so(db_path: Path, run_python: Callable[..., Any]) -> None:
+    ran = run_python("""
+        import atexit, threading
+
+        @atexit.register
+        def late():
+            import trackai  # too late to register a handler
+            trackai.init(project="p", name="late").log({"x": 1})
+    """)
+    warning = "run 'p/late' was started after the script has ended: only finish() completes it\n"
+    assert ran.stderr == warning
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["trackai.init(project='p', name='later')", "list(api.runs('p'))"],
+)
+def test_calls_that_need_a_thread_when_none_runs_any_more(
+    run_python: Callable[..., Any], call: str
+) -> None:
+    ran = run_python(f"""
+        import trackai
+
+        class Holder:
+            def __del__(self):
+                try:
+                    {call}
+                except trackai.StoreUnreachableError as error:
+                    print(error)
+
+        api = trackai.Api()
+        trackai.init(project="p", name="script").log({{"x": 1}})
+        holder = Holder()
+        list(api.runs("p"))
+    """)
+    assert ran.stdout == "the database cannot be used while the interpreter is ending\n"
+
+
+def test_finishing_a_run_when_its_thread_does_not_run_any_more(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    ran = run_python("""
+        import atexit
+
+        class Holder:
+            def __del__(self, print=print):
+                self.run.log({"x": 2})
+                self.run.finish()
+                print("finished")
+
+        holder = Holder()
+
+        @atexit.register
+        def late():
+            import trackai
+            holder.run = trackai.init(project="p", name="late")
+            holder.run.log({"x": 1})
+    """)
+    assert ran.stdout == "finished\n"
+    trackai.init(project="p", name="next").finish()  # stores the journal
+    assert query(db_path, "SELECT state FROM runs WHERE name = 'late'") == [("completed",)]
+    assert query(db_path, "SELECT value FROM metrics ORDER BY step") == [(1,), (2,)]
+
+
 def test_the_first_call_may_come_when_nothing_can_be_imported(
     run_python: Callable[..., Any],
 ) -> None:

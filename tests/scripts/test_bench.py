@@ -31,7 +31,9 @@ def figures(report: str) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(300)  # it starts some twenty processes
-def test_log() -> None:
+def test_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRACKAI_SILENT")
+    monkeypatch.delenv("TRACKAI_AUTO_LOG")
     report = bench(
         "log", "--json", "--quick", "--calls", "300", "--trackers", "baseline", "trackai",
     )  # fmt: skip

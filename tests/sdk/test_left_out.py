@@ -48,6 +48,14 @@ class Hostile:
         raise RuntimeError("a device was lost")
 
 
+class Proxy:
+    """An object that asks another one, which is gone, for its class."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        raise RuntimeError("the object is gone")
+
+
 class HostileDict(dict[str, Any]):
     def items(self) -> Any:
         raise RuntimeError("changed while it was read")
@@ -85,6 +93,11 @@ for _ in range(150):
         ({"bad": {1, 2}}, "metric 'bad': .* got set"),
         ({"bad": b"x"}, "metric 'bad': .* got bytes"),
         ({"bad": Hostile()}, "metric 'bad': RuntimeError: a device was lost"),
+        ({"bad": Proxy()}, "metric 'bad': RuntimeError: the object is gone"),
+        ({"bad": np.longdouble("1e4000")}, "metric 'bad': the number is too large for a float"),
+        ({"bad": trackai.Table(["a"], [[10**5000]])}, "bad: cannot be stored: .*4300 digits"),
+        ({Hostile(): 1.0}, "metric <.*Hostile>: the name must be a str, got Hostile"),
+        ({Proxy(): 1.0}, "metric <.*Proxy object>: the name must be a str, got Proxy"),
         ({"bad": np.array(["a", "b"])}, "metric 'bad': must hold numbers"),
         ({"bad": [1, [2]]}, "metric 'bad': must"),
         ({"bad": []}, "metric 'bad': the array is empty"),
@@ -123,6 +136,13 @@ def test_what_cannot_be_stored_is_left_out(
             run.log({"loss": 1.0, **bad})
         run.log({"fine": 1.0})
     assert metrics() == {"fine"}
+
+
+def test_files_in_a_list_stay_usable(db_path: Path, tmp_path: Path) -> None:
+    with trackai.init(project="p") as run, (tmp_path / "file").open("w+") as file:
+        run.log({"bad": [file, file]})
+        file.write("usable")
+    assert (tmp_path / "file").read_text() == "usable"
 
 
 def test_a_name_twice_in_a_call_keeps_the_first(
@@ -376,6 +396,9 @@ STAMP = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
         (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (1 + 2j, "(1+2j)"),
         (np.complex64(1j), "1j"),
+        (np.array(1j, np.clongdouble), "1j"),
+        (np.array(2.0, np.longdouble), 2.0),
+        (np.longdouble("-inf"), -math.inf),
         (Colour.RED, "red"),
         (Colour.POINT, "POINT"),
         (Phase.TEST, 2),

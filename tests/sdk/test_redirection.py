@@ -279,3 +279,25 @@ def test_where_it_is_not_possible_python_code_is_logged(
         print("x")
     assert "sys.stdout does not write to the file descriptor 1" in caplog.text
     assert logs(db_path)["logs/stdout"] == ["x"]
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "0<&- 1>&-"])
+def test_a_descriptor_that_was_closed_at_the_start_is_left_alone(
+    db_path: Path, tmp_path: Path, closed: str
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys, trackai\n"
+        "run = trackai.init(project='p', capture='fd')\n"  # whose event loop opens 1
+        "file = os.readlink('/dev/fd/1')\n"
+        "print('x', file=sys.stderr, flush=True)\n"
+        "run.log({'x': 1})\n"
+        "run.finish()\n"
+        "assert not file.startswith('pipe'), file\n"
+    )
+    ran = subprocess.run(
+        ["sh", "-c", f'exec "$0" "$1" {closed}', sys.executable, str(script)],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert ran.stderr == "x\n"
+    assert logs(db_path) == {"logs/stderr": ["x"]}

@@ -123,6 +123,53 @@ def test_without_file_handles_imports_are_tried_again(
     assert trackai.Api(db_path).run("p/r").history("loss")["loss"].steps[-1] == 9
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the file handles")
+def test_without_file_handles_values_with_one_form_are_logged(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    result = run_python(
+        """
+        import datetime, decimal, enum, fractions, os, resource, sys, trackai, uuid
+
+        class Colour(enum.Enum):
+            RED = "red"
+
+        run = trackai.init(project="p", name="r")
+        assert "trackai.sdk.media" not in sys.modules
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+        handles = []
+        try:
+            while True:
+                handles.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            pass
+        run.log({
+            "decimal": decimal.Decimal("1.5"),
+            "fraction": fractions.Fraction(1, 4),
+            "complex": 1 + 2j,
+            "date": datetime.date(2026, 1, 2),
+            "duration": datetime.timedelta(seconds=3),
+            "enum": Colour.RED,
+            "uuid": uuid.UUID(int=0),
+        })
+        for handle in handles:
+            os.close(handle)
+        """
+    )
+    assert "left out" not in result.stderr
+    summary = trackai.Api(db_path).run("p/r").summary
+    assert {name: figures.last for name, figures in summary.items()} == {
+        "decimal": 1.5,
+        "fraction": 0.25,
+        "complex": "(1+2j)",
+        "date": "2026-01-02",
+        "duration": 3,
+        "enum": "red",
+        "uuid": "00000000-0000-0000-0000-000000000000",
+    }
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork_waits_for_an_import_in_the_background(
     tmp_path: Path, run_python: Callable[..., Any]

@@ -149,12 +149,18 @@ async def test_other_errors_do_not_use_the_reserve(
 
 
 async def test_little_space_is_left_alone(
-    db: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    reserve.keep(tmp_path / "missing")
     usage = (10 * reserve.SIZE, 9 * reserve.SIZE, reserve.SIZE)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("U", (), {"free": usage[2]}))
-    await anyio.to_thread.run_sync(reserve.keep, db.spool)
-    reserve.keep(tmp_path / "missing")
+    for _ in range(2):  # as every two seconds
+        await anyio.to_thread.run_sync(reserve.keep, db.spool)
+    [message] = caplog.messages
+    assert message.startswith(f"{db.spool}: less than 24 MB are free, so no space is reserved")
     assert not (db.spool / "reserve").exists()
     assert not reserve.release(db.spool)
 

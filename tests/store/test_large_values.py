@@ -34,6 +34,7 @@ from trackai.store.transfer import dump, load
 from trackai.store.upkeep import checks
 from trackai.structs.exchange import Block, RunHead
 from trackai.structs.points import Column
+from trackai.values.non_finite import shown_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,7 +105,7 @@ async def test_values_of_any_size_come_back(new_store: NewStore, values: list[Va
             news = await arrivals.since(conn, run_id, cursor, limit=99)
             assert [value for *_, value in (news.points or [])[0][1]] == 2 * values
             page = await texts.read(conn, segments, search=None, limit=99, offset=0)
-            assert [line.text for line in page.lines] == list(map(str, _as_stored(values)))
+            assert [line.text for line in page.lines] == list(map(shown_text, _as_stored(values)))
             [chart] = await charts.read(conn, [segments], 99)
             assert [bucket.first_value for bucket in chart.buckets] == values
             [(_, last, _)] = await series.last_values(conn, run_id)

@@ -6,6 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 import pytest
 
 from trackai.errors import InvalidInputError
@@ -121,6 +122,44 @@ async def test_values_are_searched_as_in_their_json(
         for run_id, value in enumerate(("1e-05", "0.30000000000000004", "1e16", "true", "null")):
             await configs.put(conn, run_id + 1, {"value": value})
     assert await _matching(db, text) == ids
+
+
+NUMBERS: list[float | int | bool | str] = [
+    1e-5, 1.2345e-5, 9.99e-6, -1.5e-7, 1e-300, 5e-324, 0.1 + 0.2, -0.0, 0.0, 0, 3, 3.0, -2.5,
+    123456789012345.6, 1e15, 1e16, 1.2345678901234568e17, 1e20, -1e100, 1.7976931348623157e308,
+    2**62, math.inf, -math.inf, math.nan, True, False, "1e-05",
+]  # fmt: skip
+
+
+async def test_metrics_are_searched_as_in_responses(db: Database) -> None:
+    async with db.write() as conn:
+        for number, value in enumerate(NUMBERS, start=1):
+            project = await projects.get_or_create(conn, "p", now=1)
+            run = await runs.create(
+                conn, uid=f"u{number}", project_id=project.id, slug=f"r{number}", name=None,
+                group_name=None, state="completed", now=number,
+            )  # fmt: skip
+            writer = await writers.get_or_create(
+                conn, uid=f"w{number}", run_id=run.id, attempt=1, rank=0, host="h", pid=1, now=1
+            )
+            await metrics.append(conn, run.id, writer, [Column("x", "step", [0], [1], [value])])
+    for figure in ("last", "min", "max", "mean"):
+        fields = {"shown": parse_field(f"metric.x.{figure}")}
+        async with db.read() as conn:
+            page = await run_tables.list_page(
+                conn, run_tables.RunFilter(), sort_by=parse_field("id"), sort_order="asc",
+                limit=100, columns=fields,
+            )  # fmt: skip
+        shown: dict[str, list[int]] = {}
+        for row in page.runs:
+            assert isinstance(row.values, dict)
+            value = row.values["shown"]
+            text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            if value is not None:
+                shown.setdefault(text, []).append(row.id)
+        assert len(shown) > 15
+        for text, ids in shown.items():
+            assert await _matching(db, f"metric.x.{figure} =~ '^{re.escape(text)}$'") == ids, text
 
 
 @pytest.mark.parametrize(

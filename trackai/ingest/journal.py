@@ -400,9 +400,10 @@ class JournalWriter:
 
     def _declare(self, axis: Axis, keys: tuple[str, ...], kind: TextKind) -> int:
         for path in keys:
-            if not isinstance(path, str):
+            if not issubclass(type(path), str):  # isinstance() would ask it for its class
+                # Without the name, whose repr may raise anything.
                 raise TypeError(
-                    f"metric {path!r}: name must be a str, got {type(path).__qualname__}"
+                    f"the name of a metric must be a str, got {type(path).__qualname__}"
                 )
             if problem := path_problem(path):
                 raise InvalidInputError(f"metric {path[:80]!r}", f"the name {problem}")

@@ -15,6 +15,7 @@ from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
 from trackai.reading.history import Curve, read_images
 from trackai.reading.source import check_aliases, check_change
+from trackai.script_end import check_threads_run
 from trackai.store.catalogue import (
     artifact_versions,
     artifacts,
@@ -387,6 +388,7 @@ class LocalSource:
                 await db.close()
 
         # Not in the event loop of the caller, which may be running, as in a notebook.
+        check_threads_run()
         with start_blocking_portal() as portal:
             try:
                 return portal.call(main)

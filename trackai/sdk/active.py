@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from trackai import script_end
 from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError, TrackAIError
 from trackai.guard import guarded
 from trackai.ingest.run_request import Resume  # noqa: TC001 - for get_type_hints
@@ -30,7 +32,7 @@ from trackai.sdk.console import chosen_capture
 from trackai.sdk.exit_hooks import EndState  # noqa: TC001 - for get_type_hints
 from trackai.sdk.monitor import background_meter, check_installed, rank_prefix, read_now
 from trackai.sdk.notices import warn_once
-from trackai.sdk.run import Run
+from trackai.sdk.run import Run, keep_portals
 from trackai.sdk.run_request import InitArguments, Reinit, check_arguments, checked_reinit
 from trackai.settings import Settings, has_own_gpu, local_rank, wandb_defaults, webhook_defaults
 from trackai.values.logger import logger
@@ -239,6 +241,11 @@ def init(
     except BaseException:  # a signal handler may raise anywhere
         run.finish("failed")
         raise
+    if script_end.is_over():
+        keep_portals()
+        logger.warning(
+            "run %r was started after the script has ended: only finish() completes it", run.path
+        )
     return run
 
 
@@ -717,8 +724,27 @@ def _finish_left_open(run: Run, state: EndState) -> None:
 
 
 def _finish_at_exit(state: EndState) -> None:
-    starting.abandon_all()
-    _finish_all(state)
+    with suppress(KeyboardInterrupt):
+        starting.abandon_all()
+    _finish_or_leave(active_runs.unstopped(), state)
+
+
+@script_end.call_last
+def _finish_late_runs() -> None:
+    """Finish the runs that atexit handlers have started."""
+    _finish_or_leave(active_runs.unfinished(), _state_of_script())
+
+
+def _finish_or_leave(runs: Sequence[Run], state: EndState) -> None:
+    """Finish runs when the process ends; Ctrl-C ends them without waiting for the database."""
+    try:
+        for run in runs:
+            _finish_left_open(run, state)
+    except KeyboardInterrupt:  # Python would print a traceback
+        with suppress(KeyboardInterrupt):
+            for run in runs:
+                if not run.is_stopped:
+                    run._leave("failed" if run.fails_if_left_open else state)
 
 
 def _finish_thread(thread: threading.Thread) -> None:

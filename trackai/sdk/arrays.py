@@ -70,7 +70,7 @@ def _as_numpy(np: Any, value: Any) -> Any:
 
 def is_tensor(value: object) -> bool:
     """Whether a value is a tensor of PyTorch, whose convention is channels first."""
-    return hasattr(value, "detach")
+    return hasattr(value, "detach") and hasattr(value, "shape")  # files have only the former
 
 
 def _of_torch(np: Any, tensor: Any) -> Any:

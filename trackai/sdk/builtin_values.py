@@ -16,7 +16,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from numbers import Complex, Real
+from numbers import Real
+from types import NoneType
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,8 @@ from trackai.sdk.structured_values import as_mapping, is_instance, keyed_by_text
 from trackai.values.non_finite import json_text
 
 SCALARS = (bool, float, int, str)
+# What has one form in metrics, and is neither media nor an array.
+ONE_VALUE = (Decimal, Fraction, Enum, complex, date, time, timedelta, UUID, NoneType)
 # The types of NumPy's scalars that have been met, except times: their items are built-in values.
 _plain_scalars: set[type] = set()
 _BYTES = (bytes, bytearray, memoryview)
@@ -43,6 +46,9 @@ def unwrapped(value: Any) -> Any:
     """Return the built-in value of a scalar or 0-d array of another library; others as is.
 
     Masked and null scalars become None, times of NumPy become text in ISO 8601.
+
+    Raises:
+        OverflowError: the number is too large for a float.
     """
     if value is None or isinstance(value, SCALARS):
         return value
@@ -63,9 +69,16 @@ def unwrapped(value: Any) -> Any:
     if getattr(getattr(value, "dtype", None), "kind", None) in ("M", "m"):  # a 0-d array
         return _iso_time(value[()])
     # The item of a type that Python does not have, such as longdouble, is of that type again.
-    if type(plain) is type(value) and isinstance(plain, Complex):
-        return float(plain) if isinstance(plain, Real) else complex(plain)
-    return plain
+    return _nearest(plain) if is_instance(plain, "numpy", "floating", "complexfloating") else plain
+
+
+def _nearest(number: Any) -> float | complex:
+    if not isinstance(number, Real):
+        return complex(number)
+    nearest = float(number)
+    if math.isinf(nearest) and abs(number) != math.inf:
+        raise OverflowError("the number is too large for a float")
+    return nearest
 
 
 def is_missing(value: Any) -> bool:
@@ -157,7 +170,10 @@ def jsonable(value: Any) -> Any:
     `trackai.values.non_finite`), missing values become None. NumPy scalars and enum members become
     the built-in value they hold, sets become sorted lists, objects with fields become dicts.
     """
-    value = unwrapped(value)
+    try:
+        value = unwrapped(value)
+    except OverflowError:
+        return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return json_text(value)
     if value is None or type(value) in SCALARS:

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from trackai.errors import InvalidInputError
 from trackai.sdk.builtin_values import (
+    ONE_VALUE,
     SCALARS,
     as_number,
     as_text,
@@ -27,6 +28,8 @@ from trackai.values.types import INT64, Value
 if TYPE_CHECKING:
     from trackai.sdk.media import Files
 
+
+T = TypeVar("T")
 
 _LARGE = float(INT64)
 # The deepest nesting of mappings.
@@ -121,16 +124,22 @@ def _flatten(
             continue
         if type(value) is float:
             logged.values[path] = value
-        elif isinstance(value, Mapping):
+        elif is_mapping := _attempt(path, logged, partial(isinstance, value, Mapping)):
             _flatten(value, f"{path}/", logged, (*parents, id(metrics)))
-        else:
-            try:
-                _add(path, value, logged)
-            except Exception:
-                error = failure(partial(_add, path, value, logged))
-                if error is None:
-                    raise  # a signal handler raised it, not the value
-                logged.problems.append((named(path), error))
+        elif is_mapping is not None:
+            _attempt(path, logged, partial(_add, path, value, logged))
+
+
+def _attempt(path: str, logged: LoggedValues, action: Callable[[], T]) -> T | None:
+    """Call a function of a value; None, and add a problem, if the value raises an exception."""
+    try:
+        return action()
+    except Exception:
+        error = failure(action)
+        if error is None:
+            raise  # a signal handler raised it, not the value
+    logged.problems.append((named(path), error))
+    return None
 
 
 def failure(action: Callable[[], object]) -> Exception | None:
@@ -153,12 +162,12 @@ def named(path: str) -> str:
 
 def _checked_path(prefix: str, key: Any, logged: LoggedValues) -> str | None:
     """Return the path of a metric; None, and add a problem, if it is invalid."""
-    if not isinstance(key, str):
+    if not issubclass(type(key), str):  # isinstance() would ask the key for its class
         name = f"metric {prefix}{safe_repr(key)}"[:_NAME_LENGTH]
-        wrong = TypeError(f"{name}: the name must be a str, got {type_name(key)}")
+        wrong = TypeError(f"{name}: the name must be a str, got {type(key).__qualname__}")
         logged.problems.append((name, wrong))
         return None
-    path = prefix + key
+    path: str = prefix + key
     if not _is_valid_name(path) and (error := name_error(path)):
         logged.problems.append((named(path), error))
         return None
@@ -191,12 +200,18 @@ def _add(path: str, value: Any, logged: LoggedValues) -> None:
     Raises:
         Exception: it cannot be stored; the message names the metric.
     """
-    plain = unwrapped(value)
+    try:
+        plain = unwrapped(value)
+    except OverflowError as error:
+        raise InvalidInputError(named(path), str(error)) from None
     if isinstance(plain, SCALARS):
         logged.values[path] = _plain_value(path, plain, logged)
     elif plain is None and value is not None:
         logged.values[path] = math.nan  # masked, or null
-    elif not _add_media(path, value, logged) and not _add_array(path, value, logged):
+    # Of most values, the type says enough: looking for media imports modules, which takes handles.
+    elif isinstance(plain, ONE_VALUE) or not (
+        _add_media(path, value, logged) or _add_array(path, value, logged)
+    ):
         logged.values[path] = _converted_value(path, plain, logged)
 
 

@@ -236,6 +236,13 @@ class Recorder:
         """Make `record` store what is left and return. The journal must be complete."""
         self._stop.set()
 
+    def say_what_is_left(self) -> None:
+        """Warn that `record` will not store what is left, because the process ends."""
+        logger.warning(
+            "finish() of run %r was interrupted: what is not stored yet is kept in %s and %s",
+            self.run.run_id, self._destination.spool, self._destination.later,
+        )  # fmt: skip
+
     async def _store_pending(self) -> Exception | None:
         """Store what has been logged so far; warn if that is not possible, and return the error."""
         self._repair_journal()

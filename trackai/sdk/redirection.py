@@ -125,6 +125,10 @@ class Redirection:
 
     def _begin(self) -> None:
         for number, name in _NAMES.items():
+            if getattr(sys, f"__{name}__") is None:
+                # It was closed when Python started, and another file may have its number, such as
+                # a socket of the event loop.
+                continue
             try:
                 target = os.dup(number)
             except OSError:  # it is closed

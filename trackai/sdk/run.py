@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
@@ -63,6 +64,12 @@ def _renew_portals() -> None:
 
 
 fork.call_in_child(_renew_portals)
+
+
+def keep_portals() -> None:
+    """Keep the event loop at the end of the process: its thread will not run to be closed."""
+    fork.never_free(_portals)
+
 
 _Background = tuple[BlockingPortal, Recorder, "Future[None]"]
 
@@ -404,8 +411,13 @@ class Run(ArtifactCalls, WandbNames):
             portal = self._background[0]
             interval = max(interval, _SHORTEST_INTERVAL)
             self._monitors.append(
-                portal.start_task_soon(log_regularly, read, self.log_system, interval, delay)
+                portal.start_task_soon(log_regularly, read, self._log_readings, interval, delay)
             )
+
+    def _log_readings(self, readings: dict[str, float]) -> None:
+        with self._lock:  # a warning that a call came too late is for calls of the script
+            if not self._finished:
+                self.log_system(readings)
 
     def _start_console(self, how: Capture, prefix: str) -> None:
         """Log what is printed, until the run finishes."""
@@ -475,10 +487,22 @@ class Run(ArtifactCalls, WandbNames):
         if self._card is not None:
             self._card.finish()
 
+    def _leave(self, state: EndState) -> None:
+        """End the run without waiting until its points are stored: the process ends now."""
+        with self._lock:
+            if not self._finished:
+                self._journal.append(Ended(state, max(time_ns() // 1000, self._last_timestamp)))
+                self._finished = True
+        if self._background is not None:
+            self._background[1].say_what_is_left()
+        keep_portals()
+
     def _stop_recording(
         self, portal: BlockingPortal, recorder: Recorder, recording: Future[None]
     ) -> None:
         """Wait until everything is stored. After an interruption, `finish` calls this again."""
+        if sys.is_finalizing():  # the event loop does not run any more
+            return
         recorder.closing = True
         for monitor in self._monitors:
             monitor.cancel()

@@ -208,7 +208,7 @@ class RunFiles:
                 opened = media.open()
             except OSError as error:
                 raise _unreadable(path, error) from None
-            except (UnicodeEncodeError, RecursionError) as error:  # of a table
+            except (ValueError, RecursionError) as error:  # of a table: text, or an int of any size
                 raise InvalidInputError(path, f"cannot be stored: {error}") from None
             with opened as file:
                 content = self._copy(file)

@@ -10,6 +10,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from trackai import script_end
 from trackai.sdk import fork
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ def start(create: Callable[[threading.Event], Run]) -> Run:
         create: gets an event, which is set if the run is no longer needed.
 
     Raises:
+        StoreUnreachableError: the interpreter is ending.
         BaseException: what `create` or a signal handler raises.
     """
+    script_end.check_threads_run()
     future: Future[Run] = Future()
     is_abandoned = threading.Event()
 

@@ -17,6 +17,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from trackai.values.types import Kind, StoredValue, Value
 
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
 def json_text(value: float) -> str:
     """Convert NaN or an infinity to its text in JSON."""
     return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+
+
+def shown_text(stored: float | str) -> str:
+    """Convert a stored value to the text that searches look for: a number is as in JSON."""
+    if isinstance(stored, float):
+        return json_text(stored) if math.isinf(stored) else msgspec.json.encode(stored).decode()
+    return str(stored)
 
 
 def json_value(stored: StoredValue, kind: Kind) -> Value:

@@ -23,7 +23,7 @@ from trackai.filters.tree import (
     Or,
 )
 from trackai.store.engine.connection import Shared
-from trackai.store.engine.sql import COMPARABLE, LAST_VALUE, MEAN, SEARCHED
+from trackai.store.engine.sql import COMPARABLE, LAST_VALUE, MEAN, SEARCHED, searched_figure
 
 if TYPE_CHECKING:
     from types import UnionType
@@ -335,11 +335,28 @@ def _metric(field: Metric, operator: Operator, value: Constant) -> Condition:
         if operator not in {"=", "!="}:
             return _NEVER
         sql, values = f"{column} IS {'NOT ' if operator == '!=' else ''}NULL AND points > 0", []
+    elif operator in {"~", "!~", *PATTERNS}:
+        sql, values = _compared(_searched(column, figure), "text", operator, value)
     else:
         sql, values = _compared(column, type_, operator, value)
         if operator == "!=" and figure == "last":  # NaN is unequal to every number
             sql = f"({sql} OR (last_value IS NULL AND points > 0))"
     return f"runs.id IN (SELECT run_id FROM series WHERE path = ? AND {sql})", [path, *values]
+
+
+def _searched(column: str, figure: Figure) -> str:
+    """The text of a figure, as it is in responses."""
+    if figure in {"points", "nans"}:
+        return column
+    if figure != "last":
+        return searched_figure(column, "float" if figure == "mean" else "number")
+    text = searched_figure(column, "any")
+    return f"""
+        CASE
+            WHEN kind = 'bool' THEN CASE {text} WHEN '0' THEN 'false' WHEN '1' THEN 'true' END
+            WHEN points > 0 THEN ifnull({text}, 'NaN')
+        END
+    """
 
 
 def _compared(column: str, type_: _Type, operator: Operator, value: Any) -> Condition:

@@ -24,6 +24,7 @@ from trackai.store.engine.driver_errors import file_errors, unreachable
 from trackai.store.engine.handles import Handle
 from trackai.store.engine.migrate import applied_version, migrate, migrations
 from trackai.store.engine.stamps import Header
+from trackai.values.non_finite import shown_text
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from trackai.store.engine.access import Access
     from trackai.store.engine.connection import Connection
+    from trackai.values.types import StoredValue
 
 # In the header of the file: identifies a database of TrackAI.
 APPLICATION_ID = 0x54524149  # "TRAI"
@@ -209,6 +211,7 @@ async def _set_up(connection: Connection) -> None:
     connection.create_function("casefold", 1, _casefold)
     connection.create_function("matches", 2, _matches)
     connection.create_function("json_text", 1, _json_text)
+    connection.create_function("number_text", 1, _number_text)
 
 
 async def _use_log(connection: Connection) -> None:
@@ -232,6 +235,10 @@ def _matches(pattern: str, text: str | None) -> bool | None:
     from trackai.filters.patterns import compiled
 
     return None if text is None else compiled(pattern).found_in(text)
+
+
+def _number_text(value: StoredValue) -> str | None:
+    return None if value is None else shown_text(value)
 
 
 def _json_text(json: str) -> str:

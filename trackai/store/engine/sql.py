@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -76,6 +76,40 @@ SEARCHED = """
         WHEN comparable IS NOT NULL THEN json_text(value)
     END
 """
+
+# The value of a metric likewise. In PostgreSQL, a number with decimal places is a float.
+_FLOAT_TEXT = r"""
+    CASE
+        WHEN {number} = 0 THEN CASE scale({number}) WHEN 2 THEN '-0.0' ELSE '0.0' END
+        WHEN abs({number}) >= 0.00001 AND abs({number}) < 1e16 THEN regexp_replace(
+            {number}::double precision::text::numeric::text, '^([-0-9]+)$', '\1.0'
+        )
+        ELSE regexp_replace(
+            replace({number}::double precision::text, 'e+', 'e'), 'e([-]*)0+', 'e\1'
+        )
+    END
+"""
+_NUMBER_TEXT = f"CASE WHEN scale({{number}}) = 0 THEN {{number}}::text ELSE {_FLOAT_TEXT} END"
+
+
+def searched_figure(column: str, kind: Literal["any", "number", "float"]) -> str:
+    """The text of a column of `series` to search: the number as it is in responses.
+
+    Args:
+        kind: what the column holds in PostgreSQL: `any_value`, `numeric` or `double precision`.
+    """
+    if kind == "any":
+        number = _NUMBER_TEXT.format(number="(shown.value).number")
+        text = f"CASE (shown.value).kind WHEN 0 THEN {number} ELSE (shown.value).text END"
+    elif kind == "number":
+        text = _NUMBER_TEXT.format(number="shown.value")
+    else:
+        text = _FLOAT_TEXT.format(number="exact(shown.value)")
+    return f"""
+        /*sqlite*/ number_text( /*end*/ /*pg: (SELECT {text} FROM (SELECT */
+        {column}
+        /*sqlite*/ ) /*end*/ /*pg: AS value) AS shown) */
+    """
 
 
 class JsonArray(str):

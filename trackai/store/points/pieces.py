@@ -28,6 +28,7 @@ from trackai.store.points.piece_transfer import (
     values_of_writer,
     wrong_figures,
 )
+from trackai.values.non_finite import shown_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -254,7 +255,7 @@ async def search(
     number = matches = 0
     async for columns in chunks(conn, Scan(_windows(segments, None, None), ALL, cuts)):
         for index, value in enumerate(columns.values):
-            if value is not None and searched in str(value).casefold():
+            if value is not None and searched in shown_text(value).casefold():
                 if offset <= matches and (limit < 0 or len(rows) < limit):
                     step, time = columns.steps[index], columns.timestamps[index]
                     rows.append((number + index, step, time, value))

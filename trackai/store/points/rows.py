@@ -295,7 +295,7 @@ async def search(
                 step, timestamp, value
             FROM ({points})
         )
-        SELECT %s FROM numbered WHERE instr(casefold(CAST(value AS TEXT)), ?)
+        SELECT %s FROM numbered WHERE instr(casefold(number_text(value)), ?)
     """
     parameters = (*values, text.casefold())
     rows = await conn.execute_fetchall(

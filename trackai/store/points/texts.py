@@ -8,13 +8,14 @@ from trackai.store.points import reads, run_clock
 from trackai.store.points.lineage import Segment
 from trackai.store.points.storage import points_of
 from trackai.structs.records import LogLine, LogPage
+from trackai.values.non_finite import shown_text
 from trackai.values.times import microseconds, utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trackai.store.engine.connection import Connection
-    from trackai.values.types import Step
+    from trackai.values.types import Step, StoredValue
 
 
 async def read(
@@ -35,10 +36,14 @@ async def read(
         total = await reads.count(conn, segments)
         rows = [(number, *point) for number, point in enumerate(points, offset)]
     lines = [
-        LogLine(number, step if on_steps else None, utc(time), "NaN" if text is None else str(text))
-        for number, step, time, text in rows
+        LogLine(number, step if on_steps else None, utc(time), _line(value))
+        for number, step, time, value in rows
     ]
     return LogPage(lines, total)
+
+
+def _line(value: StoredValue) -> str:
+    return "NaN" if value is None else shown_text(value)
 
 
 async def last_line(conn: Connection, segments: Sequence[Segment], until: Step) -> int:

@@ -10,17 +10,18 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from trackai.values.logger import logger
 
 # More than a transaction of a deletion writes to SQLite's log before its pages are moved.
 SIZE = 12 << 20
+# The folders for which a warning was given that there is no room.
+_warned: set[Path] = set()
 
 
 def keep(spool: Path) -> None:
-    """Create the file, unless there is little space or the folder cannot be written.
+    """Create the file, unless the folder cannot be written; warn once if the disk lacks space.
 
     The file of an earlier version, which was smaller, is replaced.
     """
@@ -28,7 +29,16 @@ def keep(spool: Path) -> None:
     new = path.with_suffix(".new")
     with suppress(OSError):
         has_file = path.exists() and path.stat().st_size >= SIZE
-        if has_file or shutil.disk_usage(spool).free < 2 * SIZE:
+        if has_file:
+            return
+        if shutil.disk_usage(spool).free < 2 * SIZE:
+            if spool not in _warned:
+                _warned.add(spool)
+                logger.warning(
+                    "%s: less than %d MB are free, so no space is reserved for deletions: if the "
+                    "disk becomes full, runs can only be deleted after other files",
+                    spool, 2 * SIZE >> 20,
+                )  # fmt: skip
             return
         try:
             with new.open("wb") as file:
@@ -39,6 +49,7 @@ def keep(spool: Path) -> None:
             new.replace(path)
         finally:
             new.unlink(missing_ok=True)
+        _warned.discard(spool)
 
 
 def release(spool: Path) -> bool:
