@@ -25,6 +25,7 @@ from trackai.store.blobs import blob_store, bucket, bucket_uploads, choice, fold
 from trackai.store.blobs.blob_store import (
     Blob,
     BlobsUnreachableError,
+    DiskFullError,
     Received,
     Sender,
     TooManyUploadsError,
@@ -221,6 +222,48 @@ def put(blobs: BlobStore, data: bytes) -> Blob:
         return incoming.keep()
     finally:
         incoming.discard()
+
+
+@pytest.mark.skipif(not hasattr(os, "statvfs"), reason="Windows has another function")
+def test_a_full_disk_is_refused_between_two_looks_at_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = FolderBlobs.beside(tmp_path / "trackai.db")
+    actual = os.statvfs(tmp_path)
+
+    def have(gigabytes: int, files: int) -> None:
+        """Let a disk have so many free bytes, and room for so many files."""
+
+        def look(path: object) -> os.statvfs_result:
+            fields = list(actual)
+            fields[1], fields[4], fields[7], fields[8] = 1_000_000, gigabytes * 1000, files, files
+            return os.statvfs_result(fields)
+
+        monkeypatch.setattr(os, "statvfs", look)
+
+    def refuses(size: int, keep_free: int) -> bool:
+        try:
+            blobs.check_room(size, keep_free)
+        except DiskFullError:
+            return True
+        return False
+
+    have(gigabytes=50, files=1_000_000)
+    assert not any(refuses(1000, 1_000_000_000) for _ in range(3))
+    assert refuses(50_000_000_000, 1_000_000_000)
+    assert refuses(1000, 50_000_000_000)
+    time.sleep(0.11)  # until the last look is too old
+    have(gigabytes=0, files=1_000_000)
+    assert refuses(1000, 1_000_000_000)
+    # Little room: it may be gone at the next request.
+    have(gigabytes=2, files=1_000_000)
+    assert not refuses(1000, 1_500_000_000)
+    have(gigabytes=1, files=1_000_000)
+    assert refuses(1000, 1_500_000_000)
+    have(gigabytes=50, files=50_000)
+    assert not refuses(1000, 1_000_000_000)
+    have(gigabytes=50, files=5000)
+    assert refuses(1000, 1_000_000_000)
 
 
 async def test_bytes_without_rows_are_removed(db: Store, blobs: BlobStore) -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.store.test_writers import new_run, new_writer
 from trackai.errors import StoreError
 from trackai.store.catalogue import runs
-from trackai.store.engine.bulk import execute_rows, placeholders
+from trackai.store.engine.bulk import execute_columns, execute_rows, placeholders
 from trackai.store.points import metrics
 from trackai.structs.points import Column
 
@@ -45,6 +45,21 @@ async def test_every_row_once(db: Database, count: int, statements: list[int]) -
         stored = await conn.execute_fetchall("SELECT name, consumed FROM journals ORDER BY name")
     assert list(stored) == rows
     assert used == statements
+
+
+@pytest.mark.parametrize("lengths", [[1, 1, 1], [1, 2, 1], [3], []])
+async def test_columns_become_rows(db: Database, lengths: list[int]) -> None:
+    """Columns are lists, or one value for all rows of a block; a block may have one row."""
+
+    def insert(size: int) -> str:
+        return f"INSERT INTO journals (name, consumed) VALUES {placeholders(size, 2)}"
+
+    names = [[f"{block}.{row}" for row in range(length)] for block, length in enumerate(lengths)]
+    blocks = [(column, block) for block, column in enumerate(names)]
+    async with db.write() as conn:
+        await execute_columns(conn, insert, blocks, width=2, sizes=(4, 1))
+        stored = await conn.execute_fetchall("SELECT name, consumed FROM journals ORDER BY name")
+    assert list(stored) == [(name, block) for column, block in blocks for name in column]
 
 
 @pytest.mark.sqlite("about the files of SQLite")

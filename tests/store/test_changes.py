@@ -257,13 +257,67 @@ async def test_a_change_that_is_cancelled_while_its_transaction_fails_is_not_don
     assert await names(db) == ["a", "b"]
 
 
-async def test_a_change_that_is_cancelled_while_it_waits_is_not_done(db: Database) -> None:
+@pytest.mark.parametrize("cancelled", ["a", "b", "c"])  # the task of "a" is to run all of them
+async def test_a_change_that_is_cancelled_while_it_waits_is_not_done(
+    db: Database, cancelled: str
+) -> None:
     async with anyio.create_task_group() as tasks, db.write():  # the others wait
-        for name in ("a", "cancelled", "b"):
+        for name in ("a", "b", "c"):
             scope = await tasks.start(_change, db, making(name))
-            if name == "cancelled":
+            if name == cancelled:
                 scope.cancel()
-    assert await names(db) == ["a", "b"]
+    assert await names(db) == sorted({"a", "b", "c"} - {cancelled})
+
+
+async def test_changes_are_done_if_the_next_is_cancelled_when_its_turn_comes(db: Database) -> None:
+    """Its task is told to run the changes that wait, and is cancelled before it goes on."""
+    scopes: list[anyio.CancelScope] = []
+
+    async def cancel_next() -> None:
+        await db.change(making("a"), bulk=True)
+        scopes[0].cancel()
+
+    async def change(name: str) -> None:
+        with anyio.CancelScope() as scope:
+            scopes.append(scope)
+            await db.change(making(name), bulk=True)
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(cancel_next)
+            for name in ("b", "c"):
+                tasks.start_soon(change, name)
+    assert await names(db) == ["a", "c"]
+
+
+async def test_what_a_change_does_the_last_time_counts(db: Database) -> None:
+    """An error undoes all changes of the transaction, which are done again one by one."""
+    outcomes: list[str] = []
+    runs: list[str] = []
+
+    def failing(name: str, *, times: int) -> Callable[[Connection], Coroutine[Any, Any, str]]:
+        async def make(conn: Connection) -> str:
+            runs.append(name)
+            await projects.create(conn, name, name, now=1)
+            if runs.count(name) <= times:
+                raise ConflictError(name)
+            return name
+
+        return make
+
+    async def change(name: str, times: int) -> None:
+        try:
+            outcomes.append(await db.change(failing(name, times=times)))
+        except ConflictError:
+            outcomes.append(f"no {name}")
+
+    async with anyio.create_task_group() as tasks, db.write():  # the others wait
+        for name, times in (("a", 0), ("b", 1), ("c", 2), ("d", 0)):
+            tasks.start_soon(change, name, times)
+        await anyio.wait_all_tasks_blocked()
+    assert sorted(outcomes) == ["a", "b", "d", "no c"]
+    assert await names(db) == ["a", "b", "d"]
+    assert runs == ["a", "b", "a", "b", "c", "d"]
 
 
 async def _change(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -673,3 +674,48 @@ async def test_a_search_finds_texts_in_any_case(db: Database, engine: str) -> No
                 for number, name in enumerate(names)
                 if text.casefold() in name.casefold() or text.casefold() in f"run-{number}"
             ], text
+
+
+@pytest.mark.sqlite("PostgreSQL searches all texts in one way")
+async def test_a_search_finds_characters_that_fold_to_ascii(db: Database) -> None:
+    """SQLite's own LIKE does not find them."""
+    folded: dict[str, str] = {}
+    for number in range(0x80, sys.maxunicode + 1):
+        folding = chr(number).casefold()
+        if any(letter.isascii() for letter in folding):
+            folded[chr(number)] = folding
+    assert set(folded.values()) <= set(run_tables._FOLDINGS)
+    names = [f"a{character}{character}b" for character in folded]
+    texts = {"c"}
+    for folding in folded.values():
+        text = f"a{folding}{folding}b"
+        texts |= {text[at:end] for at in range(len(text)) for end in range(at + 1, len(text) + 1)}
+    async with db.write() as conn:
+        project = await projects.get_or_create(conn, "p", now=1)
+        for number, name in enumerate(names):
+            slug = f"{number}"
+            await runs.create(
+                conn, uid=slug, project_id=project.id, slug=slug, name=name, group_name=None, now=1
+            )
+        for text in sorted(text for text in texts if text.isascii()):
+            page = await run_tables.list_page(
+                conn, run_tables.RunFilter(search=text), sort_by=parse_field("id"),
+                sort_order="asc", limit=100,
+            )  # fmt: skip
+            expected = [name for name in names if text in name.casefold()]
+            assert [run.name for run in page.runs] == expected, text
+
+
+@pytest.mark.parametrize("search", ["name", "name 3", "absent"])
+async def test_the_number_of_runs_is_the_same_on_all_pages(db: Database, search: str) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+    where = run_tables.RunFilter(search=search)
+    async with db.read() as conn:
+        total = await run_tables.count(conn, where)
+        assert total == {"name": 4, "name 3": 1, "absent": 0}[search]
+        for limit in (1, 2, 4, 5):
+            for offset in range(6):
+                page = await run_tables.list_page(conn, where, limit=limit, offset=offset)
+                assert (page.total, len(page.runs)) == (total, len(range(total)[offset:][:limit]))
+                assert page.has_more == (offset + limit < total)

@@ -274,7 +274,6 @@ async def create_run(request: Request) -> JSONResponse:
         now = time.time_ns() // 1000
         if grant(request).project_id not in {None, new.project_id}:
             raise NotFoundError(f"project {new.project_id} not found")
-        await projects.get(conn, new.project_id)
         await projects.touch(conn, new.project_id, now=now)
         run = await runs.create(
             conn,

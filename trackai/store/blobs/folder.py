@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # Each file of a disk needs one, whatever its size.
 _FREE_INODES = 10_000
+# A disk is not filled faster than this: so many bytes in so many seconds.
+_FILLED, _FILLED_SECONDS = 1_000_000_000, 0.1
 # Seconds without a write after which a partial copy belongs to a crashed process.
 _ABANDONED_AFTER = 3600.0
 _ASIDE = ".aside-"
@@ -48,6 +50,8 @@ class FolderBlobs:
         self.folder = folder
         self.is_shared = is_shared
         self._was_created = False
+        # At least so many bytes stay free until then, whatever is written meanwhile.
+        self._free, self._free_until = 0, 0.0
 
     @classmethod
     def beside(cls, db_path: Path) -> Self:
@@ -224,7 +228,12 @@ class FolderBlobs:
             BlobsUnreachableError: a shared folder cannot be used.
         """
         if not self.is_shared:
+            now = time.monotonic()
+            if size + keep_free <= self._free and now < self._free_until:
+                return
             free, free_inodes = _free(self.folder.parent)
+            self._free = free - _FILLED if free_inodes > 10 * _FREE_INODES else 0
+            self._free_until = now + _FILLED_SECONDS
         else:
             with self.errors():
                 self.create()

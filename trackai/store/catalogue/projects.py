@@ -89,7 +89,11 @@ async def get(conn: Connection, project_id: int) -> Project:
     )
     for row in rows:
         return _project(row)
-    raise NotFoundError(f"project {project_id} not found")
+    raise _not_found(project_id)
+
+
+def _not_found(project_id: int) -> NotFoundError:
+    return NotFoundError(f"project {project_id} not found")
 
 
 async def rename(conn: Connection, project_id: int, name: str, *, now: int) -> Project:
@@ -213,10 +217,17 @@ def _page(limit: int, offset: int, after: tuple[int, int] | None) -> tuple[int, 
 
 
 async def touch(conn: Connection, project_id: int, *, now: int) -> None:
-    """Move `updated_at` of a project forward to `now`."""
-    await conn.execute(
-        "UPDATE projects SET updated_at = max(updated_at, ?) WHERE id = ?", (now, project_id)
+    """Move `updated_at` of a project forward to `now`.
+
+    Raises:
+        NotFoundError: the project does not exist.
+    """
+    rows = await conn.execute_fetchall(
+        "UPDATE projects SET updated_at = max(updated_at, ?) WHERE id = ? RETURNING id",
+        (now, project_id),
     )
+    if not list(rows):
+        raise _not_found(project_id)
 
 
 async def delete(conn: Connection, project_id: int) -> Project:

@@ -180,14 +180,19 @@ def _contains(conn: Connection, text: str) -> Condition:
 
 # Characters: SQLite refuses longer patterns, in which each may be escaped.
 _MAX_LIKE = 10_000
+# What `casefold` makes of all other characters whose folding contains ASCII.
+_FOLDINGS = (
+    "s", "k", "ss", "st", "ff", "fi", "fl", "ffi", "ffl", "a\u02be", "h\u0331", "i\u0307",
+    "j\u030c", "t\u0308", "w\u030a", "y\u030a", "\u02bcn",
+)  # fmt: skip
 
 
 def _column_contains(conn: Connection, column: str, folded: str) -> Condition:
     """The condition on a column that contains a text in any case.
 
     SQLite calls our `casefold` through Python, which takes ten times as long as its own LIKE. That
-    knows upper and lower case of ASCII only; other texts have more bytes than characters. It
-    reads a pattern only up to U+0000.
+    knows upper and lower case of ASCII only; other texts have more bytes than characters. Few of
+    these can contain an ASCII text that it does not find. It reads a pattern only up to U+0000.
     """
     sql, values = f"instr(casefold({column}), ?) > 0", [folded]
     if isinstance(conn, Shared) or "\0" in folded or len(folded) > _MAX_LIKE:
@@ -196,7 +201,19 @@ def _column_contains(conn: Connection, column: str, folded: str) -> Condition:
     if not folded.isascii():
         return sql, values
     escaped = re.sub(r"([\\%_])", r"\\\1", folded)
-    return f"({column} LIKE ? ESCAPE '\\' OR {sql})", [f"%{escaped}%", *values]
+    like, pattern = f"{column} LIKE ? ESCAPE '\\'", f"%{escaped}%"
+    if not any(_overlaps(folded, folding) for folding in _FOLDINGS):
+        return like, [pattern]
+    return f"({like} OR {sql})", [pattern, *values]
+
+
+def _overlaps(text: str, part: str) -> bool:
+    """Whether a text that contains `part` may contain another text with some of its characters."""
+    return (
+        part in text
+        or text in part
+        or any(text.startswith(part[at:]) or text.endswith(part[:at]) for at in range(1, len(part)))
+    )
 
 
 def _where_kept(where: RunFilter) -> list[str]:
@@ -249,6 +266,8 @@ async def _ids(
     matching = await conditions(conn, where)
     if isinstance(sort_by, Attribute) and sort_by.name in filter_sql.NEVER_NULL:
         rows = await _ids_in_order(conn, matching, sort_by, page)
+        if page.after is None and len(rows) < page.limit and (rows or not page.offset):  # the last
+            return rows, page.offset + len(rows)
         return rows, await _count(conn, matching)
     source = _Source(matching)
     if not isinstance(conn, Shared):

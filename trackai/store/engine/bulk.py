@@ -54,7 +54,14 @@ async def execute_columns(
         sizes: rows of a statement, in falling order; the last is 1.
     """
     lengths = [len(next(column for column in block if type(column) is list)) for block in blocks]
-    values: list[Any] = [None] * (width * sum(lengths))
+    values: list[Any]
+    if set(lengths) == {1}:  # as of small requests: half the time of slices
+        values = [
+            column[0] if type(column) is list else column for block in blocks for column in block
+        ]
+        await _execute(conn, statement, values, width, sizes)
+        return
+    values = [None] * (width * sum(lengths))
     start = 0
     for block, length in zip(blocks, lengths, strict=True):
         stop = start + width * length

@@ -6,6 +6,7 @@ created together share most of theirs.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -29,6 +30,8 @@ class Change(Generic[T]):
         work: a function that takes the connection, and awaits only its statements.
         bulk: whether it needs a transaction of its own: see `Store.change`.
         is_done: whether the outcome is known: it was committed, or has failed and changed nothing.
+        is_cancelled: whether its task was cancelled, and waits for the outcome.
+        leads: whether its task is the one that runs the changes that wait.
         seconds: how long it took.
     """
 
@@ -38,19 +41,37 @@ class Change(Generic[T]):
         self.work = work
         self.bulk = bulk
         self.is_done = False
+        self.is_cancelled = False
+        self.leads = False
         self.seconds = 0.0
+        self._woken: asyncio.Future[None] | None = None
         self._result: T | None = None
         self._error: Exception | None = None
 
-    def outcome(self) -> T:
-        """What `work` has returned.
+    async def wait(self) -> None:
+        """Wait until the change is done, or its task leads, or the change is dropped."""
+        self._woken = asyncio.get_running_loop().create_future()
+        await self._woken
 
-        Raises:
-            Exception: what `work` or the transaction has raised.
-        """
-        if self._error is not None:
-            raise self._error
+    def wake(self) -> None:
+        """Let the task that waits go on."""
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
+
+    @property
+    def result(self) -> T:
+        """What `work` has returned, if it has not failed."""
         return cast("T", self._result)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether `work` or the transaction has raised an exception."""
+        return self._error is not None
+
+    def raise_error(self) -> None:
+        """Raise the exception."""
+        assert self._error is not None  # noqa: S101 - for mypy
+        raise self._error
 
     def succeed(self, result: T) -> None:
         """Set what `work` has returned; the change is done after the commit."""
@@ -61,19 +82,25 @@ class Change(Generic[T]):
         self._error = error
 
 
+class NotIsolatedError(Exception):
+    """A change has failed whose part of the transaction cannot be undone alone."""
+
+
 async def run_together(
-    conn: Connection, waiting: deque[Change[Any]], taken: list[Change[Any]]
+    conn: Connection, waiting: deque[Change[Any]], taken: list[Change[Any]], *, isolated: bool
 ) -> None:
     """Run changes in the open transaction, in the order in which they wait.
 
-    It ends before a change that needs a transaction of its own. What one change raises is kept for
-    it, and undoes nothing of the others.
+    It ends before a change that needs a transaction of its own.
 
     Args:
         waiting: the changes; those that are run are removed.
         taken: the changes that were removed are added to it.
+        isolated: whether what a change raises is kept for it, and undoes nothing of the others.
+            SQLite then copies each page for each change that writes to it.
 
     Raises:
+        NotIsolatedError: a change has failed, and they are not isolated.
         sqlite3.OperationalError: the transaction cannot go on; each change has to be run alone.
     """
     started = time.perf_counter()
@@ -87,14 +114,18 @@ async def run_together(
             waiting.appendleft(change)
             return
         taken.append(change)
-        await conn.execute("SAVEPOINT change")
+        if isolated:
+            await conn.execute("SAVEPOINT change")
         try:
             change.succeed(await change.work(conn))
         except sqlite3.OperationalError:  # such as a full disk
             raise
         except Exception as error:
+            if not isolated:
+                raise NotIsolatedError from error
             await conn.execute("ROLLBACK TO change")
             change.fail(error)
-        await conn.execute("RELEASE change")
+        if isolated:
+            await conn.execute("RELEASE change")
         ended = time.perf_counter()
         change.seconds, started = ended - started, ended

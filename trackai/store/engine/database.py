@@ -40,6 +40,8 @@ T = TypeVar("T")
 READERS = 4
 # How long opening waits for other connections of this process to be closed.
 _REOPEN_SECONDS = 2.0
+# A request takes two turns of the event loop from its socket to `change`.
+_TURNS = 2
 # How long a checkpoint waits for readers; it blocks writers meanwhile.
 _CHECKPOINT_SECONDS = 0.05
 
@@ -77,7 +79,10 @@ class Database:
         self.collecting = anyio.Lock()
         self.vacuumed = 0
         self._writing = anyio.Lock(fast_acquire=True)
-        self._waiting: deque[Change[Any]] = deque()  # for `_writing`
+        self._waiting: deque[Change[Any]] = deque()
+        self._has_leader = False  # a task runs the changes that wait, or is about to
+        self._is_shared = False  # the last transaction had several changes
+        self._isolates = False  # each change of a transaction can be undone alone
         self._reading = anyio.Semaphore(READERS, fast_acquire=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -204,20 +209,23 @@ class Database:
         change = Change(work, bulk=bulk)
         self._waiting.append(change)
         try:
-            async with self._writing:
-                if not change.is_done:
-                    with driver_errors(self.path):
-                        await self._run_waiting(change)
+            if self._has_leader:
+                await change.wait()
+            if not change.is_done:
+                await self._lead(change)
         except BaseException:
-            if not change.is_done and not self._withdraw(change):
-                # Another task runs it; the outcome must be known.
+            if not (self._withdraw(change) or change.leads or change.is_done):
+                change.is_cancelled = True  # another task runs it; the outcome must be known
                 with anyio.CancelScope(shield=True):
-                    async with self._writing:
-                        self._withdraw(change)  # that task may have put it back
+                    await change.wait()
+            if change.leads:
+                self._appoint_leader()
             raise
         self.held_seconds = change.seconds
-        with driver_errors(self.path):
-            return change.outcome()
+        if change.has_failed:
+            with driver_errors(self.path):
+                change.raise_error()
+        return change.result
 
     def _withdraw(self, change: Change[Any]) -> bool:
         """Remove a change from those that wait; False if SQLite's thread has taken it."""
@@ -227,6 +235,24 @@ class Database:
             return False
         return True
 
+    async def _lead(self, change: Change[Any]) -> None:
+        """Run a change and those that wait with it, and let the task of the next one go on."""
+        self._has_leader = change.leads = True
+        if self._is_shared:  # clients that are answered together send the next requests together
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+        async with self._writing:
+            with driver_errors(self.path):
+                await self._run_waiting(change)
+        self._appoint_leader()
+
+    def _appoint_leader(self) -> None:
+        """Let the first task that waits run all changes."""
+        self._has_leader = bool(self._waiting)
+        if self._has_leader:
+            self._waiting[0].leads = True
+            self._waiting[0].wake()
+
     async def _run_waiting(self, change: Change[Any]) -> None:
         """Run a change, and as many as possible of those that wait as well."""
         taken: list[Change[Any]] = []
@@ -234,10 +260,23 @@ class Database:
             if len(self._waiting) > 1:
                 await self._run_together(taken)
         finally:
-            self._waiting.extendleft(reversed([item for item in taken if not item.is_done]))
+            self._is_shared = len(taken) > 1
+            for item in taken:
+                if item.is_done:
+                    item.wake()
+            self._put_back([item for item in taken if not item.is_done])
         if not change.is_done:
             self._withdraw(change)
             await self._run_alone(change)
+
+    def _put_back(self, taken: list[Change[Any]]) -> None:
+        """Let changes wait again, except for those whose tasks were cancelled meanwhile."""
+        for change in reversed(taken):
+            if change.is_cancelled:
+                change.wake()
+            else:
+                self._waiting.appendleft(change)
+        taken.clear()
 
     async def _run_together(self, taken: list[Change[Any]]) -> None:
         """Run waiting changes in one transaction; those that it cannot do have to be run alone.
@@ -247,16 +286,23 @@ class Database:
         """
 
         async def in_transaction(conn: Connection) -> None:
-            await changes.run_together(conn, self._waiting, taken)
+            await changes.run_together(conn, self._waiting, taken, isolated=self._isolates)
 
         handle = await self._current_writer()
         with anyio.CancelScope(shield=True):
             try:
-                await self._in_transaction(handle, in_transaction)
+                try:
+                    await self._in_transaction(handle, in_transaction)
+                except changes.NotIsolatedError:
+                    self._put_back(taken)
+                    self._isolates = True
+                    await self._in_transaction(handle, in_transaction)
             except sqlite3.Error:
                 return
         for change in taken:
             change.is_done = True
+        # A client whose changes fail, as it sends names that exist, often sends more of them.
+        self._isolates = any(change.has_failed for change in taken)
 
     async def _run_alone(self, change: Change[Any]) -> None:
         """Run a change in a transaction of its own."""
