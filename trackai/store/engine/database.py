@@ -205,8 +205,9 @@ class Database:
     ) -> T:
         """Like `look`, in a write transaction: committed on return, rolled back on an exception.
 
-        Changes that wait at the same time may share a transaction, so `work` may run twice; only
-        what it does the last time is stored.
+        Changes that wait at the same time may share a transaction, so `work` may run several times;
+        only what it does the last time is stored. A task that is cancelled while `work` runs waits
+        for the outcome.
 
         Args:
             bulk: whether `work` changes thousands of rows, and deletes rows together with all that
@@ -303,6 +304,7 @@ class Database:
                 except changes.NotIsolatedError:
                     self._put_back(taken)
                     self._isolates = True
+                    handle = await self._current_writer()  # the file may have been replaced
                     await self._in_transaction(handle, in_transaction)
             except sqlite3.Error:
                 return
@@ -355,7 +357,9 @@ class Database:
             return result
 
         with self._own_change(handle):
-            return await direct.run(handle.connection, partial(_in_bulk, run) if bulk else run)
+            return await direct.run_to_end(
+                handle.connection, partial(_in_bulk, run) if bulk else run
+            )
 
     async def move_pages(self) -> bool:
         """Checkpoint as many pages as readers allow, without blocking writers.

@@ -7,6 +7,9 @@ nothing but statements, so one step of their coroutine in that thread runs them 
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import aiosqlite
@@ -86,13 +89,52 @@ async def run(conn: Connection, work: Callable[[Connection], Coroutine[Any, Any,
     if not isinstance(conn, aiosqlite.Connection):  # already in that thread, or without one
         return await work(conn)
 
-    def run_to_end() -> T:
-        coroutine = work(Direct(conn._conn))
-        try:
-            coroutine.send(None)
-        except StopIteration as end:
-            return cast("T", end.value)
-        coroutine.close()
-        raise RuntimeError("work in the connection's thread may only await its statements")
+    return cast("T", await conn._execute(_run, conn, work))  # type: ignore[no-untyped-call]
 
-    return cast("T", await conn._execute(run_to_end))  # type: ignore[no-untyped-call]
+
+async def run_to_end(conn: Connection, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+    """Like `run`, but a task that is cancelled meanwhile still waits for the outcome.
+
+    It is cancelled at the next `await` that suspends it. A shielded cancel scope is not enough:
+    `Task.cancel()`, by which asyncio and uvicorn end tasks, ignores it. The thread would go on with
+    the work, and nothing would know how it ends.
+    """
+    if not isinstance(conn, aiosqlite.Connection):
+        return await work(conn)
+    outcome: Future[T] = Future()
+    job: Callable[[], None] = partial(_settle, outcome, conn, work)
+    is_cancelled = False
+    while not outcome.done():
+        try:
+            await conn._execute(job)  # type: ignore[no-untyped-call]
+        except asyncio.CancelledError:
+            is_cancelled, job = True, _after_it
+    if is_cancelled and (task := asyncio.current_task()) is not None:
+        task.uncancel()  # keeps the count of `Task.cancelling()`
+        task.cancel()
+    return outcome.result()
+
+
+def _after_it() -> None:
+    """Do nothing: the thread comes to it when it has done the work."""
+
+
+def _settle(
+    outcome: Future[T],
+    conn: aiosqlite.Connection,
+    work: Callable[[Connection], Coroutine[Any, Any, T]],
+) -> None:
+    try:
+        outcome.set_result(_run(conn, work))
+    except BaseException as error:
+        outcome.set_exception(error)
+
+
+def _run(conn: aiosqlite.Connection, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+    coroutine = work(Direct(conn._conn))
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return cast("T", end.value)
+    coroutine.close()
+    raise RuntimeError("work in the connection's thread may only await its statements")
