@@ -8,8 +8,6 @@ nothing but statements, so one step of their coroutine in that thread runs them 
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import aiosqlite
@@ -101,33 +99,31 @@ async def run_to_end(conn: Connection, work: Callable[[Connection], Coroutine[An
     """
     if not isinstance(conn, aiosqlite.Connection):
         return await work(conn)
-    outcome: Future[T] = Future()
-    job: Callable[[], None] = partial(_settle, outcome, conn, work)
-    is_cancelled = False
-    while not outcome.done():
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def settle() -> None:
+        try:
+            results.append(_run(conn, work))
+        except BaseException as error:
+            errors.append(error)
+
+    job, is_cancelled = settle, False
+    while not (results or errors):
         try:
             await conn._execute(job)  # type: ignore[no-untyped-call]
         except asyncio.CancelledError:
-            is_cancelled, job = True, _after_it
+            job, is_cancelled = _do_nothing, True  # the thread comes to it after the work
     if is_cancelled and (task := asyncio.current_task()) is not None:
         task.uncancel()  # keeps the count of `Task.cancelling()`
         task.cancel()
-    return outcome.result()
+    if errors:
+        raise errors.pop()  # its traceback refers to the list
+    return results[0]
 
 
-def _after_it() -> None:
-    """Do nothing: the thread comes to it when it has done the work."""
-
-
-def _settle(
-    outcome: Future[T],
-    conn: aiosqlite.Connection,
-    work: Callable[[Connection], Coroutine[Any, Any, T]],
-) -> None:
-    try:
-        outcome.set_result(_run(conn, work))
-    except BaseException as error:
-        outcome.set_exception(error)
+def _do_nothing() -> None:
+    pass
 
 
 def _run(conn: aiosqlite.Connection, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
