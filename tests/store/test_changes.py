@@ -13,14 +13,15 @@ import pytest
 
 from trackai.errors import ConflictError, StoreError
 from trackai.store.catalogue import projects
+from trackai.store.engine.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from pathlib import Path
 
     from anyio.abc import TaskStatus
 
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
 
 pytestmark = pytest.mark.sqlite("about the one connection that writes to a file")
 
@@ -357,3 +358,60 @@ async def test_a_change_that_runs_is_done_before_its_task_is_cancelled(
             tasks.start_soon(make, name)
         tasks.start_soon(db.change, cancel)
     assert found == [("a",), ("b",), ("c",)]
+
+
+async def test_changes_are_done_once_if_the_task_that_runs_them_is_cancelled_by_asyncio(
+    db: Database,
+) -> None:
+    """uvicorn does that to requests that take too long at its end: no cancel scope shields them."""
+    has_begun, may_end = threading.Event(), threading.Event()
+    runs: list[str] = []
+
+    def work(name: str) -> Callable[[Connection], Coroutine[Any, Any, str]]:
+        async def make(conn: Connection) -> str:
+            runs.append(name)
+            if name == "c":
+                has_begun.set()
+                assert may_end.wait(10)
+            return await making(name)(conn)
+
+        return make
+
+    async with db.write():  # the others wait
+        tasks = [asyncio.create_task(db.change(work(name))) for name in ("a", "b", "c")]
+        await anyio.wait_all_tasks_blocked()
+    await anyio.to_thread.run_sync(has_begun.wait)
+    tasks[0].cancel()
+    await anyio.wait_all_tasks_blocked()
+    may_end.set()
+    ended, waiting = await asyncio.wait(tasks, timeout=20)
+    for task in waiting:
+        task.cancel()
+    assert ended == {*tasks}
+    assert [task.result() for task in tasks[1:]] == ["b", "c"]
+    assert runs == await names(db) == ["a", "b", "c"]
+
+
+async def test_changes_are_repeated_in_the_file_that_has_taken_the_place(
+    db: Database, tmp_path: Path
+) -> None:
+    """An error undoes all changes of the transaction; meanwhile, the file is replaced."""
+    other = Database(tmp_path / "other.db")
+    await other.change(making("backup"))
+    await other.close()
+
+    async def replace(conn: Connection) -> None:
+        if other.path.exists():
+            other.path.replace(db.path)
+        raise ConflictError("replaced")
+
+    async def fail() -> None:
+        with pytest.raises(ConflictError):
+            await db.change(replace)
+
+    async with anyio.create_task_group() as tasks, db.write():  # the others wait
+        tasks.start_soon(db.change, making("a"))
+        tasks.start_soon(fail)
+        tasks.start_soon(db.change, making("b"))
+        await anyio.wait_all_tasks_blocked()
+    assert await names(db) == ["a", "b", "backup"]

@@ -198,8 +198,9 @@ class Database:
     ) -> T:
         """Like `look`, in a write transaction: committed on return, rolled back on an exception.
 
-        Changes that wait at the same time may share a transaction, so `work` may run twice; only
-        what it does the last time is stored.
+        Changes that wait at the same time may share a transaction, so `work` may run several times;
+        only what it does the last time is stored. A task that is cancelled while `work` runs waits
+        for the outcome.
 
         Args:
             bulk: whether `work` changes thousands of rows, and deletes rows together with all that
@@ -296,6 +297,7 @@ class Database:
                 except changes.NotIsolatedError:
                     self._put_back(taken)
                     self._isolates = True
+                    handle = await self._current_writer()  # the file may have been replaced
                     await self._in_transaction(handle, in_transaction)
             except sqlite3.Error:
                 return
@@ -349,7 +351,7 @@ class Database:
 
         transaction = partial(transactions.in_bulk, run) if bulk else run
         with self._own_change(handle):
-            return await direct.run(handle.connection, transaction)
+            return await direct.run_to_end(handle.connection, transaction)
 
     async def move_pages(self) -> bool:
         """Checkpoint as many pages as readers allow, without blocking writers.

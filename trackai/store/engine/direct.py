@@ -7,6 +7,7 @@ nothing but statements, so one step of their coroutine in that thread runs them 
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import aiosqlite
@@ -86,13 +87,50 @@ async def run(conn: Connection, work: Callable[[Connection], Coroutine[Any, Any,
     if not isinstance(conn, aiosqlite.Connection):  # already in that thread, or without one
         return await work(conn)
 
-    def run_to_end() -> T:
-        coroutine = work(Direct(conn._conn))
-        try:
-            coroutine.send(None)
-        except StopIteration as end:
-            return cast("T", end.value)
-        coroutine.close()
-        raise RuntimeError("work in the connection's thread may only await its statements")
+    return cast("T", await conn._execute(_run, conn, work))  # type: ignore[no-untyped-call]
 
-    return cast("T", await conn._execute(run_to_end))  # type: ignore[no-untyped-call]
+
+async def run_to_end(conn: Connection, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+    """Like `run`, but a task that is cancelled meanwhile still waits for the outcome.
+
+    It is cancelled at the next `await` that suspends it. A shielded cancel scope is not enough:
+    `Task.cancel()`, by which asyncio and uvicorn end tasks, ignores it. The thread would go on with
+    the work, and nothing would know how it ends.
+    """
+    if not isinstance(conn, aiosqlite.Connection):
+        return await work(conn)
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def settle() -> None:
+        try:
+            results.append(_run(conn, work))
+        except BaseException as error:
+            errors.append(error)
+
+    job, is_cancelled = settle, False
+    while not (results or errors):
+        try:
+            await conn._execute(job)  # type: ignore[no-untyped-call]
+        except asyncio.CancelledError:
+            job, is_cancelled = _do_nothing, True  # the thread comes to it after the work
+    if is_cancelled and (task := asyncio.current_task()) is not None:
+        task.uncancel()  # keeps the count of `Task.cancelling()`
+        task.cancel()
+    if errors:
+        raise errors.pop()  # its traceback refers to the list
+    return results[0]
+
+
+def _do_nothing() -> None:
+    pass
+
+
+def _run(conn: aiosqlite.Connection, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+    coroutine = work(Direct(conn._conn))
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return cast("T", end.value)
+    coroutine.close()
+    raise RuntimeError("work in the connection's thread may only await its statements")
