@@ -263,6 +263,7 @@ def wandb_defaults() -> dict[str, tuple[str, str]]:
     variables = {
         "name": ("WANDB_NAME", env.get("WANDB_NAME", "")),
         "group": ("WANDB_RUN_GROUP", env.get("WANDB_RUN_GROUP", "")),
+        "job_type": ("WANDB_JOB_TYPE", env.get("WANDB_JOB_TYPE", "")),
         "tags": ("WANDB_TAGS", env.get("WANDB_TAGS", "")),
         "notes": ("WANDB_NOTES", env.get("WANDB_NOTES", "")),
         "resume": ("WANDB_RESUME", env.get("WANDB_RESUME", "")),
@@ -306,7 +307,6 @@ def ignored_wandb_variables() -> list[str]:
     """The names of variables that change a run of wandb, are set, and have no meaning here."""
     env = os.environ
     variables = {
-        "WANDB_JOB_TYPE": env.get("WANDB_JOB_TYPE"),
         "WANDB_DIR": env.get("WANDB_DIR"),
         "WANDB_ENTITY": env.get("WANDB_ENTITY"),
         "WANDB_SWEEP_ID": env.get("WANDB_SWEEP_ID"),

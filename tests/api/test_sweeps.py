@@ -28,7 +28,11 @@ def project(server: Server) -> str:
             del config["opt"]
         name = None if number == 0 else f"run {number}"
         with trackai.init(
-            project="sweep", name=name, config=config, group="odd even".split()[number % 2]
+            project="sweep",
+            name=name,
+            config=config,
+            group="odd even".split()[number % 2],
+            job_type="ab"[number % 2],  # is not a parameter
         ) as run:
             if number == 5:
                 continue

@@ -202,7 +202,7 @@ def test_what_would_lose_data_warns_once(tmp_path: Path) -> None:
         """
 import wandb
 for _ in range(2):
-    run = wandb.init(job_type="train", settings=wandb.Settings(start_method="fork"))
+    run = wandb.init(job_type="train", save_code=True, settings=wandb.Settings(start_method="fork"))
     wandb.watch(None)
     wandb.sklearn.plot_classifier(None, [], [])
     wandb.termwarn("careful", repeat=False)
@@ -211,8 +211,9 @@ for _ in range(2):
         "wandb",
     )
     assert result.returncode == 0
-    for text in ("job_type", "start_method", "watch()", "plot_classifier()", "careful"):
+    for text in ("save_code", "start_method", "watch()", "plot_classifier()", "careful"):
         assert result.stderr.count(text) == 1, result.stderr
+    assert "job_type" not in result.stderr
 
 
 def test_init_takes_what_wandb_takes(tmp_path: Path) -> None:
@@ -464,8 +465,12 @@ import wandb
 from wandb.apis.public import Run, Runs
 from wandb.apis.public.runs import Run as SameRun
 
+types = {"first": {"job_type": "train"}, "second": {"settings": {"run_job_type": "eval"}}}
 for name in ("first", "second"):
-    with wandb.init(project="digits", name=name, config={"lr": 0.1}, tags=["a"]) as active:
+    with wandb.init(
+        project="digits", name=name, config={"lr": 0.1}, tags=["a"], **types[name]
+    ) as active:
+        assert active.job_type and dict(wandb.config) == {"lr": 0.1}
         for step in range(5):
             active.log({"loss": 1 / (step + 1)})
 
@@ -484,7 +489,11 @@ assert run.created_at[10] == "T" and run.created_at[-1] == "Z"
 assert run.summary.loss == run.summary["loss"] == run.summary._json_dict["loss"] == 0.2
 assert run.summary["_step"] == run.lastHistoryStep == 4
 assert run.json_config == '{"lr": {"value": 0.1}}'
-assert run.job_type is run.sweep is None
+assert (run.job_type, run.sweep) == ("train", None)
+assert run.rawconfig == run.config == {"lr": 0.1}
+assert [r.job_type for r in api.runs()] == ["train", "eval"]
+assert [r.id for r in api.runs(filters={"jobType": "eval"})] == ["second"]
+assert [r.id for r in api.runs(filters={"job_type": {"$ne": "eval"}})] == ["first"]
 
 assert list(run.history(1000, ["loss", "_step"])["loss"]) == [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5]
 row = run.history(keys=["loss"], pandas=False)[-1]

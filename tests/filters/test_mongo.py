@@ -19,12 +19,20 @@ if TYPE_CHECKING:
 @pytest.fixture
 def api(db_path: Path) -> trackai.Api:
     for number, tags in enumerate((["x"], ["x", "y"], [])):
-        config = {"lr": 10.0**-number, "opt": {"name": 'a"dam\\'}, "on": number == 1}
+        config = {
+            "lr": 10.0**-number, "opt": {"name": 'a"dam\\', "n": -number},
+            "on": number == 1, "a.b": number,
+        }  # fmt: skip
         if number == 2:
-            config = {"only": "Text.1"}
+            config = {"only": "Text.1", "a": {"b": number, "value": {"c": 7}}}
         group = "g" if number else None
         with trackai.init(
-            project="p", name=f"Run {number}", tags=tags, group=group, config=config
+            project="p",
+            name=f"Run {number}",
+            tags=tags,
+            group=group,
+            config=config,
+            job_type=("train", "eval", None)[number],
         ) as run:
             run.log({"loss": float(number), "val/acc.min": 1.0})
     return trackai.Api()
@@ -51,6 +59,25 @@ NOW = datetime.now(UTC)
         ({"config.lr": {"$not": {"$gt": 0.5}}}, "12"),
         ({"config.on": True}, "1"),
         ({"config.opt/name": 'a"dam\\'}, "01"),
+        ({"config.opt.name": 'a"dam\\'}, "01"),
+        ({"config.opt.value.name": 'a"dam\\'}, "01"),
+        ({"config.opt.name": {"$ne": 'a"dam\\'}}, "2"),
+        ({"config.opt.name": {"$in": ["x", 'a"dam\\']}}, "01"),
+        ({"config.opt.name": {"$regex": "^a"}}, "01"),
+        ({"config.opt.name": {"$exists": True}}, "01"),
+        ({"config.opt.name": {"$exists": False}}, "2"),
+        ({"config.opt.name": None}, "2"),
+        ({"config.a.b": {"$gte": 0}}, "012"),
+        ({"config.a.b": 1}, "1"),
+        ({"config.a.b": 2}, "2"),
+        ({"config.a.b": {"$exists": False}}, ""),
+        ({"config.a.value.c": 7}, "2"),
+        ({"jobType": "train"}, "0"),
+        ({"job_type": {"$in": ["train", "eval"]}}, "01"),
+        ({"jobType": {"$ne": "train"}}, "12"),
+        ({"job_type": None}, "2"),
+        ({"config._wandb.job_type": "eval"}, "1"),
+        ({"config._wandb/job_type": "eval"}, "1"),
         ({"config.only": {"$regex": r"^T.*\.\d$"}}, "2"),
         ({"config.only": {"$regex": "text"}}, ""),
         ({"config.only": {"$regex": "text", "$options": "i"}}, "2"),
@@ -89,7 +116,7 @@ def test_filters_select_runs(api: trackai.Api, filters: dict[str, Any], expected
     [
         ({"config.lr": {"$near": 1}}, r"filters: config\.lr: operator '\$near' is not supported"),
         ({"$where": "1"}, r"operator '\$where' is not supported"),
-        ({"jobType": "train"}, "unknown field 'jobType'; use config.KEY"),
+        ({"username": "me"}, "unknown field 'username'; use config.KEY"),
         ({"name": {"$regex": 1}}, r"name: \$regex must be a regular expression, got 1"),
         ({"name": {"$regex": "(?=a)"}}, r"name: \$regex must .*\(\?=a is not supported"),
         ({"duration": {"$regex": "1"}}, r"duration: \$regex only compares text"),
@@ -126,6 +153,15 @@ def test_orders() -> None:
 def test_an_order_sorts_runs(api: trackai.Api) -> None:
     runs = api.runs(path="p", order="-summary_metrics.loss")
     assert [run.name for run in runs] == ["Run 2", "Run 1", "Run 0"]
+    for order, names in {
+        "+config.opt.n": "102",
+        "-config.opt.n": "012",
+        "-config.a.b": "102",  # a key with dots comes before a nested one
+        "+job_type": "102",
+        "-jobType": "012",
+    }.items():
+        assert "".join(str(run.name)[-1] for run in api.runs("p", order=order)) == names, order
+    assert api.runs("p", order="-config.a.value.c")[0].name == "Run 2"
     with pytest.raises(trackai.InvalidInputError, match="order: cannot be combined with sort"):
         api.runs(order="-created_at", sort="name")
     both = api.runs(filters={"group": "g"}, filter="tag = y or tag = x", order="+created_at")

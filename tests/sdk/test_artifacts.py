@@ -101,6 +101,28 @@ def test_versions_and_aliases(db_path: Path, place: str | None) -> None:
     ]  # fmt: skip
 
 
+def test_tags_of_a_draft_are_logged_and_later_ones_refused(
+    place: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder("m", a="1")
+    with trackai.init(project="p", strict=True) as run:
+        model = trackai.Artifact("m", "model")
+        model.add_dir("m")
+        model.tags.append("a")
+        run.log_artifact(model, tags=["b", "a"]).wait()
+        assert sorted(model.tags) == ["a", "b"]
+    stored = trackai.Api().artifact("p/m")
+    assert sorted(stored.tags) == ["a", "b"]
+    stored.save()
+    assert "tags" not in caplog.text
+    stored.tags.append("c")
+    stored.aliases.append("best")
+    stored.save()
+    assert "artifact m:v0: changed tags are not stored; pass tags to log_artifact" in caplog.text
+    again = trackai.Api().artifact("p/m:best")
+    assert sorted(again.tags) == sorted(stored.tags) == ["a", "b"]
+
+
 def test_use_and_download(place: str | None) -> None:
     folder("m", a="1", deep__b="2", deep__c="3")
     with trackai.init(project="p", name="logger"):

@@ -66,7 +66,7 @@ def test_a_script_for_wandb(db_path: Path, tmp_path: Path, run_python: RunPython
         """
     )
     ignored = [line for line in ran.stderr.splitlines() if "ignored" in line]
-    assert len(ignored) == 5, ran.stderr  # one each for four arguments and watch()
+    assert len(ignored) == 4, ran.stderr  # one each for three arguments and watch()
     assert "Low accuracy" in ran.stderr
     assert query(db_path, "SELECT name, state, notes FROM runs") == [
         ("base", "completed", "first try")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sqlite3
 import sys
 import time
@@ -18,6 +19,8 @@ from trackai.sdk import notices
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.conftest import Server
 
 # The public attributes of wandb.Run and trackio.Run.
 NAMES = {
@@ -96,6 +99,62 @@ def test_what_a_run_knows_of_itself(run: trackai.Run) -> None:
     assert (settings.run_id, settings.run_tags, settings.project) == ("r", ("a",), "p")
     with trackai.init(project="p", mode="disabled") as other:
         assert (other.disabled, other.offline, other.job_type) == (True, False, None)
+
+
+def test_the_job_type_is_stored_and_not_among_the_keys_of_the_script(
+    db_path: Path, server: Server
+) -> None:
+    """As a key that imports from wandb have, also with `strict`."""
+    key = "_wandb/job_type"
+    with trackai.init(project="p", id="r", job_type="train", config={"lr": 1}, strict=True) as run:
+        assert (run.job_type, dict(run.config)) == ("train", {"lr": 1})
+    with trackai.init(project="p", id="r") as run:  # as in wandb, it remains
+        assert (run.job_type, dict(run.config), key in run.config) == ("train", {"lr": 1}, False)
+    with trackai.init(project="p", id="r", job_type="eval", config={"lr": 2}) as run:
+        assert (run.job_type, run.settings.run_job_type) == ("eval", "eval")
+        assert (run.config.as_dict(), copy.copy(run).job_type) == ({"lr": 2}, "eval")
+    with trackai.init(project="p", id="other", job_type="") as run:
+        assert run.job_type is None
+    assert query(db_path, f"SELECT run_id, value FROM configs WHERE key = '{key}'") == [
+        (1, '"eval"')
+    ]
+    api = trackai.Api()
+    stored = api.run("r")
+    assert (stored.job_type, stored.config[key], stored.config["_wandb"]["job_type"]) == (
+        "eval", "eval", "eval",
+    )  # fmt: skip
+    assert (list(stored.config), api.run("other").job_type) == (["lr"], None)
+    for runs in (
+        api.runs(filter=f"config.{key} = eval"),
+        api.runs(filters={"jobType": "eval"}),
+        trackai.Api(server.url).runs(filters={"job_type": "eval"}),
+    ):
+        assert [(run.run_id, run.job_type, dict(run.config)) for run in runs] == [
+            ("r", "eval", {"lr": 2})
+        ]
+
+
+@pytest.mark.parametrize(
+    ("job_type", "error"), [(3, TypeError), (["eval"], TypeError), ("x" * 600, ValueError)]
+)
+def test_a_job_type_that_is_not_a_short_text_is_refused(
+    db_path: Path, job_type: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match="job_type: must "):
+        trackai.init(project="p", job_type=job_type)
+    assert not db_path.exists() or not query(db_path, "SELECT 1 FROM runs")
+
+
+def test_the_arguments_of_the_api_of_wandb(db_path: Path) -> None:
+    for project in ("a", "b"):
+        trackai.init(project=project, name=f"of-{project}").finish()
+    api = trackai.Api(overrides={"project": "a", "entity": "me"}, timeout=29)
+    assert [run.name for run in api.runs()] == ["of-a"]
+    assert [run.name for run in api.runs("b")] == ["of-b"]
+    assert (api.run("of-a").project, api.run("b/of-b").project) == ("a", "b")
+    assert len(trackai.Api(timeout=29).runs()) == 2
+    with pytest.raises(trackai.InvalidInputError, match="overrides: must be a dict, got 'a'"):
+        trackai.Api(overrides="a")  # type: ignore[arg-type]
 
 
 def test_a_resumed_run_starts_after_its_last_step(db_path: Path) -> None:

@@ -40,11 +40,12 @@ def test_they_describe_a_run_where_no_argument_does(
         RUN_GROUP="g",
         TAGS="a, b,,c ",
         NOTES="why",
+        JOB_TYPE="eval",
         MODE="",
     )
     run = trackai.init(project="p")
-    assert (run.run_id, run.name, run.group, run.tags, run.notes) == (
-        "job7", "mine", "g", ("a", "b", "c"), "why",
+    assert (run.run_id, run.name, run.group, run.tags, run.notes, run.job_type) == (
+        "job7", "mine", "g", ("a", "b", "c"), "why", "eval",
     )  # fmt: skip
     run = trackai.init(project="p", id="i", name="n", group="h", tags=["t"], notes="")
     assert (run.run_id, run.name, run.group, run.tags, run.notes) == ("i", "n", "h", ("t",), "")
@@ -134,10 +135,10 @@ def test_an_invalid_one_is_named_and_creates_nothing(
 def test_those_without_a_meaning_here_are_named_once(
     db_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    set_all(monkeypatch, JOB_TYPE="train", DIR="/tmp", ENTITY="", API_KEY="k", SILENT="true")
+    set_all(monkeypatch, SWEEP_ID="s", DIR="/tmp", ENTITY="", API_KEY="k", SILENT="true")
     for _ in range(2):
         trackai.init(project="p").finish()
     assert caplog.messages == [
         f"trackai does not support the environment variable WANDB_{name}; it is ignored"
-        for name in ("JOB_TYPE", "DIR")
+        for name in ("DIR", "SWEEP_ID")
     ]

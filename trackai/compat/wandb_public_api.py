@@ -56,8 +56,7 @@ class Api(trackai.Api):
     viewer = SimpleNamespace(entity=ENTITY, username=ENTITY, name=ENTITY, email=None, teams=[])
 
     def __init__(self, overrides: Any = None, timeout: Any = None, api_key: Any = None) -> None:
-        super().__init__()
-        self._project = dict(overrides or {}).get("project")
+        super().__init__(overrides=overrides)
 
     def run(self, path: int | str = "") -> StoredRun:
         """Return a run, a `Run`.
@@ -68,8 +67,6 @@ class Api(trackai.Api):
         Raises:
             NotFoundError: the run does not exist.
         """
-        if self._project and isinstance(path, str) and "/" not in path:
-            path = f"{self._project}/{path}"
         run: Any = Run(_without_account(super().run, path))
         return run  # type: ignore[no-any-return]
 

@@ -14,8 +14,8 @@ ENTITY = "local"
 # Fields of `wandb.Settings` that are arguments of `init`, too.
 _SETTINGS = {
     "mode": "mode", "project": "project", "reinit": "reinit", "resume": "resume",
-    "run_group": "group", "run_id": "id", "run_name": "name", "run_notes": "notes",
-    "run_tags": "tags",
+    "run_group": "group", "run_id": "id", "run_job_type": "job_type", "run_name": "name",
+    "run_notes": "notes", "run_tags": "tags",
 }  # fmt: skip
 
 

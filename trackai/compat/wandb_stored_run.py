@@ -64,7 +64,7 @@ class Run:
 
     _run: StoredRun
     entity = username = ENTITY
-    sweep = sweep_name = job_type = None
+    sweep = sweep_name = None
 
     def __init__(self, run: StoredRun) -> None:
         self.__dict__["_run"] = run

@@ -2,7 +2,8 @@
 
     {"config.lr": {"$lt": 0.1}, "$or": [{"state": "finished"}, {"tags": {"$in": ["best"]}}]}
 
-`name` is the `run_id` of a run and `display_name` its name, as in wandb. A comparison that excludes
+`name` is the `run_id` of a run and `display_name` its name, as in wandb. A key with dots is itself
+or a nested one: `config.opt.lr` is `config.opt/lr`, too. A comparison that excludes
 values (`$ne`, `$nin`, `$not`, `$nor`) matches runs without the field, as in MongoDB. `$regex`
 is the operator `=~`.
 """
@@ -33,6 +34,7 @@ from trackai.filters.tree import (
     Or,
     comparison_with_bool,
 )
+from trackai.values.own_keys import JOB_TYPE
 from trackai.values.times import microseconds
 from trackai.values.types import State
 
@@ -49,6 +51,7 @@ _ATTRIBUTES = {
     "updatedAt": "updated_at",
     "tags": "tag",
 }
+_CONFIG_KEYS = {"job_type": JOB_TYPE, "jobType": JOB_TYPE}
 _METRICS = ("summary_metrics.", "summaryMetrics.", "summary.")
 _STATES: tuple[str, ...] = get_args(State)
 _WANDB_STATES = {"finished": "completed", "crashed": "failed", "killed": "failed"}
@@ -107,7 +110,7 @@ def _conditions(field: Field, value: Any, key: str) -> list[Filter]:
     parts: list[Filter] = []
     for operator, operand in value.items():
         if operator == "$regex":
-            parts.append(Comparison(field, "=~", _pattern(field, operand, value, key)))
+            parts.append(_compared(field, "=~", _pattern(field, operand, value, key)))
         elif operator != "$options":
             parts.append(_condition(field, operator, operand, key))
     return parts
@@ -122,13 +125,13 @@ def _condition(field: Field, operator: Any, operand: Any, key: str) -> Filter:
         anyone = _any([_comparison(field, "=", item, key) for item in _list(operator, operand)])
         return anyone if operator == "$in" else Not(anyone)
     if operator == "$exists":
-        return Comparison(field, "!=" if operand else "=", None)
+        return _compared(field, "!=" if operand else "=", None)
     if operator == "$not":
         return Not(_all(_conditions(field, operand, key)))
     raise InvalidInputError("filters", f"{key}: operator {operator!r} is not supported")
 
 
-def _comparison(field: Field, operator: Operator, value: Any, key: str) -> Comparison:
+def _comparison(field: Field, operator: Operator, value: Any, key: str) -> Filter:
     if isinstance(value, datetime):
         value = value.isoformat()
     if not isinstance(value, int | float | str | None):
@@ -141,7 +144,31 @@ def _comparison(field: Field, operator: Operator, value: Any, key: str) -> Compa
         value = _attribute_value(field.name, value, key)
     if isinstance(field, Metric) and field.figure != "last" and isinstance(value, bool | str):
         raise InvalidInputError("filters", f"{key}: must be compared with a number, got {value!r}")
-    return Comparison(field, operator, value)
+    return _compared(field, operator, value)
+
+
+def _compared(field: Field, operator: Operator, value: Any) -> Filter:
+    """A comparison; of a key with dots, also the nested keys that it may mean."""
+    fields = (field, *nested_fields(field))
+    if len(fields) == 1:
+        return Comparison(field, operator, value)
+    comparisons = tuple(Comparison(each, operator, value) for each in fields)
+    is_absence = value is None and operator == "="
+    return And(comparisons) if is_absence else Or(comparisons)
+
+
+def nested_fields(field: Field) -> list[Field]:
+    """The nested configuration keys that a key with dots may mean: "opt/lr" for "opt.lr".
+
+    In wandb, the key "value" below the first one has the nested keys: "opt.value.lr".
+    """
+    if not isinstance(field, Config) or "." not in field.key:
+        return []
+    first, *others = field.key.split(".")
+    paths = [[first, *others]]
+    if others[0] == "value" and len(others) > 1:
+        paths.append([first, *others[1:]])
+    return [Config("/".join(path)) for path in paths]
 
 
 def _attribute_value(name: str, value: Any, key: str) -> Any:
@@ -174,6 +201,8 @@ def _field(name: str, argument: str) -> Field:
             if path and figure in FIGURES:
                 return Metric(path, cast("Figure", figure))
             return Metric(name.removeprefix(prefix))
+    if name in _CONFIG_KEYS:
+        return Config(_CONFIG_KEYS[name])
     known = _ATTRIBUTES.get(name, name)
     if known in ATTRIBUTES:
         return Attribute(ATTRIBUTES[known])
@@ -181,7 +210,7 @@ def _field(name: str, argument: str) -> Field:
         return parse_field(name, name=argument)
     raise InvalidInputError(
         argument, f"unknown field {name!r}; use config.KEY, summary_metrics.NAME or one of "
-        f"{', '.join(sorted({*ATTRIBUTES, *_ATTRIBUTES}))}",
+        f"{', '.join(sorted({*ATTRIBUTES, *_ATTRIBUTES, *_CONFIG_KEYS}))}",
     )  # fmt: skip
 
 

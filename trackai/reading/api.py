@@ -59,6 +59,15 @@ def _looks_like_server(source: str) -> bool:
     return is_address and not os.path.exists(source)  # noqa: PTH110
 
 
+def _default_project(overrides: Any) -> str | None:
+    if overrides is None:
+        return None
+    if not isinstance(overrides, Mapping):
+        raise InvalidInputError("overrides", f"must be a dict, got {overrides!r}")
+    project = overrides.get("project")
+    return None if not project else str(project)
+
+
 class Runs(Sequence[StoredRun]):
     """The runs that match a query, a sequence of `StoredRun`. Read when it is first used."""
 
@@ -142,6 +151,9 @@ class Api:
         source: a database file or the URL of a server; default the server of
             `TRACKAI_SERVER_URL`, then the file of `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
         api_key: the key of the server, if it has one; default `TRACKAI_API_KEY`.
+        overrides: as in wandb, a dict whose key "project" is the default project of `run` and
+            `runs`; other keys are ignored.
+        timeout: accepted for scripts written for wandb, and ignored.
 
     Example:
         api = trackai.Api()
@@ -150,8 +162,14 @@ class Api:
     """
 
     def __init__(
-        self, source: str | os.PathLike[str] | None = None, *, api_key: str | None = None
+        self,
+        source: str | os.PathLike[str] | None = None,
+        *,
+        api_key: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
     ) -> None:
+        self._project = _default_project(overrides)
         self._source: Source
         if isinstance(source, str) and source.startswith(("http://", "https://")):
             self._source = _server(source, api_key)
@@ -199,8 +217,9 @@ class Api:
             InvalidInputError: `filters` or `order` cannot be translated; or the filter or the
                 field is invalid, which is raised when the runs are first used.
         """
-        project = path if project is None else project
+        project = next((name for name in (project, path) if name is not None), self._project)
         project_id = None if project is None else self._project_id(project)
+        nested: list[str] = []
         if filters or order is not None:
             # Imported here: few scripts need it.
             from trackai.filters import mongo
@@ -214,14 +233,16 @@ class Api:
                     raise InvalidInputError("order", "cannot be combined with sort or ascending")
                 field, ascending = mongo.translate_order(order)
                 sort = field_text(field)
+                nested = [field_text(key) for key in mongo.nested_fields(field)]
 
         def load() -> list[StoredRun]:
+            field = self._existing((sort, *nested), project_id) if nested else sort
             # By id: a run whose sort field changes may move from one page to another.
             records: dict[int, RunRow] = {}
             cursor: str | None = None
             while True:
                 page = self._source.runs(
-                    project_id, filter=filter, sort=sort, ascending=ascending,
+                    project_id, filter=filter, sort=field, ascending=ascending,
                     limit=_PAGE, cursor=cursor,
                 )  # fmt: skip
                 for run in page.runs:
@@ -238,6 +259,16 @@ class Api:
             ]
 
         return Runs(self._source, load, project)
+
+    def _existing(self, fields: Sequence[str], project_id: int | None) -> str:
+        """The first of these fields that a run has, or else the first one."""
+        for field in fields:
+            page = self._source.runs(
+                project_id, filter=f"{field} != null", sort=_SORT, ascending=False, limit=1
+            )
+            if page.runs:
+                return field
+        return fields[0]
 
     def _project_id(self, project: str) -> int:
         ids = {name: p.id for p in self._source.projects() for name in (p.project_id, p.name)}
@@ -258,6 +289,8 @@ class Api:
             NotFoundError: the run does not exist.
             InvalidInputError: there are several; they are listed.
         """
+        if self._project is not None and isinstance(run, str) and "/" not in run:
+            run = f"{self._project}/{run}"
         record = self._source.run(run) if isinstance(run, int) else self._resolve(run)
         return StoredRun(self._source, record, project_name(self._source, record))
 

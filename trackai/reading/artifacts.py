@@ -99,6 +99,7 @@ class StoredArtifact:
             and call `save`.
         description: a text, or None; likewise.
         metadata: a dict; likewise.
+        tags: the tags of the version, which can only be set when it is logged.
 
     Example:
         model = trackai.Api().artifact("digits/model:best")
@@ -117,6 +118,7 @@ class StoredArtifact:
         self.description = record.description
         self.metadata = dict(record.metadata)
         self.aliases = list(record.aliases)
+        self.tags = list(record.tags)
 
     def _stored(self) -> tuple[Source, ArtifactVersion]:
         """Where the version is stored, and what it is.
@@ -152,11 +154,6 @@ class StoredArtifact:
     def project(self) -> str | None:
         """The name of the project; None if it is not known."""
         return None if self._record is None else self._record.project
-
-    @property
-    def tags(self) -> list[str]:
-        """The tags of the version."""
-        return [] if self._record is None else list(self._record.tags)
 
     @property
     def digest(self) -> str | None:
@@ -314,12 +311,18 @@ class StoredArtifact:
         """Store the changes of `aliases`, `description` and `metadata`.
 
         An alias that another version has moves to this one. "latest" stays where it is.
+        Changed tags are not stored; a warning says so.
 
         Raises:
             InvalidInputError: an alias is not allowed, or the metadata is not JSON.
             NotFoundError: the version has been deleted.
         """
         source, record = self._stored()
+        if set(self.tags) != set(record.tags):
+            logger.warning(
+                "artifact %s: changed tags are not stored; pass tags to log_artifact()",
+                self.source_name,
+            )
         changed = source.change_artifact(
             record.id,
             add=[alias for alias in self.aliases if alias not in {LATEST, *record.aliases}],

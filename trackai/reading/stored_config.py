@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trackai.values.nesting import nested
+from trackai.values.own_keys import is_own, without_own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,16 +17,18 @@ _MISSING = object()
 class StoredConfig(dict[str, Any]):
     """A configuration, nested as it was logged. Flat keys work, too: `config["opt/lr"]`.
 
-    Keys that are set are stored by `StoredRun.update`.
+    Keys that are set are stored by `StoredRun.update`. Keys below `_wandb`, which no script has
+    set, can be read and are not listed.
     """
 
     def __init__(self, flat: Mapping[str, Any], changes: dict[str, Any]) -> None:
         """Nest a flat configuration; keys that are set later are added to `changes`."""
-        super().__init__(nested(flat))
+        super().__init__(nested(without_own(flat)))
+        self._own = nested({key: value for key, value in flat.items() if is_own(key)})
         self._changes = changes
 
     def __missing__(self, key: str) -> Any:
-        value: Any = dict(self)
+        value: Any = self._own | self
         for part in key.split("/"):
             if not isinstance(value, dict) or part not in value:
                 raise KeyError(key)

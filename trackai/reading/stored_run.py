@@ -23,6 +23,7 @@ from trackai.reading.source import Source  # noqa: TC001 - for get_type_hints
 from trackai.reading.stored_config import StoredConfig
 from trackai.reading.stored_file import StoredFile
 from trackai.structs.records import Run as RunRecord  # noqa: TC001 - for get_type_hints
+from trackai.values.own_keys import job_type
 from trackai.values.text import escaped
 from trackai.values.times import utc
 from trackai.values.types import KeepVerb, Step
@@ -81,9 +82,15 @@ class StoredRun:
     def config(self) -> dict[str, Any]:
         """The configuration, nested as it was logged.
 
-        Flat keys work, too: `run.config["opt/lr"]`. Keys that are set are stored by `update`.
+        Flat keys work, too: `run.config["opt/lr"]`. Keys that are set are stored by `update`. Keys
+        below `_wandb`, such as "_wandb/job_type", can be read, and are not listed.
         """
         return StoredConfig(self._source.config(self.id), self._config_changes)
+
+    @property
+    def job_type(self) -> str | None:
+        """What the run does, such as "train": the argument of `init`, or None."""
+        return job_type(self._source.config(self.id))
 
     @property
     def environment(self) -> dict[str, Any]:

@@ -86,6 +86,7 @@ def init(
     sync_tensorboard: bool | None = None,
     tensorboard: bool | None = None,
     capture: bool | str | None = None,
+    job_type: str | None = None,
     **wandb_arguments: Any,
 ) -> Run:
     """Start a run, or resume one, and make it the active run of this thread or asyncio task.
@@ -141,6 +142,9 @@ def init(
         capture: log what the script prints as `logs/stdout` and `logs/stderr`. True or "wrap": what
             Python code prints. "fd": also what C code and child processes print. Default True,
             unless `TRACKAI_AUTO_LOG` is 0.
+        job_type: what the run does, such as "train" or "eval"; replaces an earlier one. It is kept
+            as the configuration key "_wandb/job_type", which `config` leaves out. Default
+            `WANDB_JOB_TYPE`.
         server_url: the address of a TrackAI server to log to instead of a file, such as
             "https://tracker:8000"; default `TRACKAI_SERVER_URL`. The key is `TRACKAI_API_KEY`.
             If the server does not answer, the run begins all the same; see docs/team.md.
@@ -172,7 +176,7 @@ def init(
     arguments = check_arguments(
         project=project, name=name, group=group, id=id, tags=tags, notes=notes, config=config,
         resume=resume, durability=durability, mode=mode, strict=strict, resume_from=resume_from,
-        fork_from=fork_from, variables=wandb_defaults(),
+        fork_from=fork_from, job_type=job_type, variables=wandb_defaults(),
     )  # fmt: skip
     for argument in wandb_arguments:
         if argument not in ignored_calls.IGNORED_ARGUMENTS:
@@ -205,9 +209,8 @@ def init(
     exit_hooks.install(_finish_at_exit, _finish_thread, active_runs.unstopped)
 
     def create(is_abandoned: threading.Event) -> Run:
-        run = Run(environment, request, arguments.config, is_abandoned)
+        run = Run(environment, request, arguments.config, is_abandoned, arguments.job_type)
         run.beginning.mode = arguments.mode
-        run.beginning.job_type = wandb_arguments.get("job_type")
         run.webhooks = webhooks
         active_runs.add(run, None if how == "create_new" else owner)
         return run

@@ -245,6 +245,8 @@ class ArtifactCalls(CallLog):
         checked: tuple[str, ...] = ()
         with self._left_out.errors_of("tags"):
             checked = checked_tags(tags or ())
+            if artifact.is_draft():  # a version that is logged again may have lost its tags
+                checked = tuple(dict.fromkeys((*checked, *checked_tags(artifact.tags))))
         files = self._files.save_artifact(
             artifact,
             self._checked_aliases(aliases),

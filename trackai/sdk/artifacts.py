@@ -58,6 +58,7 @@ class Artifact(StoredArtifact):
     Attributes:
         description, metadata: the arguments; they may be changed until the artifact is logged.
         aliases: the aliases of the version.
+        tags: the tags of the version; those that are set until the artifact is logged are logged.
 
     Raises:
         InvalidInputError: `name` is not a str, or blank.
@@ -85,6 +86,7 @@ class Artifact(StoredArtifact):
         self.description = description
         self.metadata = dict(metadata or {})
         self.aliases: list[str] = []
+        self.tags: list[str] = []
         self._contents: dict[str, NamedFile | ArtifactFile] = {}
         self._find: FindVersion | None = None
         # The files of the version that was logged; None without one.

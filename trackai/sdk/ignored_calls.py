@@ -17,7 +17,7 @@ from trackai.settings import ignored_wandb_variables
 IGNORED_ARGUMENTS = frozenset(
     {
         "allow_val_change", "anonymous", "config_exclude_keys", "config_include_keys", "dir",
-        "entity", "force", "job_type", "magic", "monitor_gym", "save_code",
+        "entity", "force", "magic", "monitor_gym", "save_code",
     }
 )  # fmt: skip
 

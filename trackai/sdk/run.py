@@ -37,6 +37,8 @@ from trackai.sdk.wandb_names import Beginning, WandbNames
 from trackai.settings import Settings  # noqa: TC001 - for get_type_hints
 from trackai.values.logger import logger
 from trackai.values.nesting import nested
+from trackai.values.own_keys import JOB_TYPE, without_own
+from trackai.values.own_keys import job_type as stored_job_type
 from trackai.values.text import without_surrogates
 
 if TYPE_CHECKING:
@@ -120,6 +122,7 @@ class Run(ArtifactCalls, WandbNames):
         request: RunRequest,
         config: Mapping[str, Any],
         is_abandoned: threading.Event,
+        job_type: str | None = None,
     ) -> None:
         if request.strict:
             flat_json(config, LeftOut(strict=True))  # raises before the run exists
@@ -146,6 +149,9 @@ class Run(ArtifactCalls, WandbNames):
                 self._survey = self._start_survey()
             if config:
                 self.config.update(config)
+            if job_type is not None:
+                self._store_config(flat_json({JOB_TYPE: job_type}), [])
+                self.beginning.job_type = job_type
         except BaseException:  # a signal handler may raise anywhere
             self.finish("failed")
             raise
@@ -164,8 +170,10 @@ class Run(ArtifactCalls, WandbNames):
             self.url += f"/?run={self.id}"
             project_url += f"/?project={run.project_id}"
         self.beginning = Beginning(project_url, recorder.first_step, time_ns() / 1e9)
+        self.beginning.job_type = stored_job_type(recorder.config)
         self._place = Place(settings.db_path, settings.server_url)
-        self.config = Config(nested(recorder.config), self._store_config, self._left_out)
+        stored = nested(without_own(recorder.config))
+        self.config = Config(stored, self._store_config, self._left_out)
         self.summary = Summary(partial(self.log, commit=False), self._read_summary)
         self._last_values = LastValues(self._place, self._journal.opened.run_uid, self.id)
         self._rank = self._journal.opened.rank

@@ -52,6 +52,7 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
     resume_from: Moment | None
     fork_from: Moment | None
     strict: bool | None
+    job_type: str | None
 
     @property
     def is_disabled(self) -> bool:
@@ -102,6 +103,7 @@ def check_arguments(
     mode: Any,
     resume_from: Any,
     fork_from: Any,
+    job_type: Any,
     variables: Mapping[str, tuple[str, str]],
     strict: Any,
 ) -> InitArguments:
@@ -120,11 +122,14 @@ def check_arguments(
         return (argument, value) if value is not None else variables.get(argument, (argument, None))
 
     # As in wandb, an empty str means None.
-    name, group, id = (None if text == "" else text for text in (name, group, id))  # noqa: A001
+    name, group, id, job_type = (  # noqa: A001
+        None if text == "" else text for text in (name, group, id, job_type)
+    )
     name_field, name = or_variable("name", name)
     group_field, group = or_variable("group", group)
+    job_field, job_type = or_variable("job_type", job_type)
     _check_texts(check_name, {"project": project, name_field: name})
-    _check_texts(check_identifier, {group_field: group, "id": id})
+    _check_texts(check_identifier, {group_field: group, "id": id, job_field: job_type})
     _, notes = or_variable("notes", notes)
     if notes is not None:
         check_notes(notes)
@@ -154,6 +159,7 @@ def check_arguments(
         resume_from=resume_from,
         fork_from=fork_from,
         strict=strict,
+        job_type=job_type,
     )
 
 

@@ -23,7 +23,8 @@ class Beginning(msgspec.Struct):
         project_url: the address of its project.
         starting_step: its first step.
         start_time: in seconds since the epoch.
-        mode, job_type: the arguments of `init`.
+        mode: the argument of `init`.
+        job_type: likewise, or that of the run that this one resumes.
     """
 
     project_url: str
@@ -86,7 +87,7 @@ class WandbNames:
 
     @property
     def job_type(self) -> str | None:
-        """The argument of `init`. It is not stored."""
+        """What the run does, such as "train"; None without one. See `init`."""
         return self.beginning.job_type
 
     @property

@@ -10,6 +10,7 @@ from trackai.exporters.wandb.records import LogWriter
 from trackai.importers.wandb.folders import HEADER
 from trackai.importers.wandb.messages import History, Items, Record
 from trackai.values.nesting import nested
+from trackai.values.own_keys import JOB_TYPE, OWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 # The oldest version of wandb that has all messages, as wandb itself states it.
 _MIN_CONSUMER = "0.70.0"
-_OWN = "_wandb"
 # Fields of a record.
 _HISTORY, _SUMMARY = 2, 3
 
@@ -85,7 +85,7 @@ class RecordFile:
         run.tags.extend(head.tags)
         _set_time(run.start_time, self._attempt.started_at)
         config = nested(typed_config(head))
-        own = config.pop(_OWN, {})
+        own = config.pop(OWN, {})
         if isinstance(own, dict):
             run.job_type = str(own.get("job_type", ""))
             run.sweep_id = str(own.get("sweep_id", ""))
@@ -169,8 +169,8 @@ class RecordFile:
 
 def x_axes(head: RunHead) -> dict[str, str]:
     """Return the x axes of metrics that an import from wandb has found."""
-    own = nested(head.config).get(_OWN)
-    prefix = f"{_OWN}/x_axis/"
+    own = nested(head.config).get(OWN)
+    prefix = f"{OWN}/x_axis/"
     if not isinstance(own, dict):
         return {}
     return {
@@ -182,8 +182,8 @@ def x_axes(head: RunHead) -> dict[str, str]:
 
 def lost_keys(head: RunHead) -> int:
     """Return how many keys of the configuration are wandb's own, and are not written."""
-    kept = (f"{_OWN}/job_type", f"{_OWN}/sweep_id")
-    own = [key for key in head.config if key.partition("/")[0] == _OWN and key not in kept]
+    kept = (JOB_TYPE, f"{OWN}/sweep_id")
+    own = [key for key in head.config if key.partition("/")[0] == OWN and key not in kept]
     return len(own) - len(x_axes(head))
 
 

@@ -28,6 +28,7 @@ from trackai.importers.wandb.rows import Rows
 from trackai.importers.wandb.tables import converted
 from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
 from trackai.values.nesting import flat
+from trackai.values.own_keys import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 _PROGRESS_BYTES = 1 << 20
 _MAX_FILE_NAME = 100
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f/\\:]+")
-# In the configuration, what wandb has beside it.
-_PREFIX = "_wandb"
 # Types of artifacts that wandb makes itself, of what is read elsewhere.
 _OWN_ARTIFACTS = ("run_table", "wandb-history", "wandb-run-history", "job")
 _STREAMS = ("stderr", "stdout")
@@ -150,7 +149,7 @@ class _Run:
         refuse_shared_keys(self._receipt, head.run_id, self._config)
         for key, value in (("job_type", file.run.job_type), ("sweep_id", file.run.sweep_id)):
             if value:
-                head.config[f"{_PREFIX}/{key}"] = value
+                head.config[f"{OWN}/{key}"] = value
 
 
 class _Session:
@@ -431,7 +430,7 @@ class _Session:
     def _read_config(self, config: Any) -> None:
         for item in config.update:
             parts = values.name_of(item)
-            if parts[0] == _PREFIX:
+            if parts[0] == OWN:
                 continue
             try:
                 value = values.loads(item.value_json)
@@ -452,7 +451,7 @@ class _Session:
         if metric.step_metric == values.STEP_METRIC:
             self._has_step_metric = True
         elif name and metric.step_metric:
-            axes = self._config.setdefault(_PREFIX, {}).setdefault("x_axis", {})
+            axes = self._config.setdefault(OWN, {}).setdefault("x_axis", {})
             axes[name] = metric.step_metric
 
     def _read_files(self) -> Iterator[FileHead]:

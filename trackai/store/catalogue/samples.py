@@ -8,6 +8,7 @@ from trackai.errors import InvalidInputError
 from trackai.filters.tree import Config, field_text
 from trackai.store.catalogue import run_tables, run_values
 from trackai.sweeps.importance import Sample
+from trackai.values.own_keys import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,8 @@ async def read(
     Args:
         where: the runs.
         target: the field that the parameters may say something about.
-        parameters: fields, by their names; None for all configuration keys.
+        parameters: fields, by their names; None for all configuration keys that
+            scripts set.
 
     Raises:
         InvalidInputError: the runs have too many configuration keys.
@@ -51,7 +53,7 @@ def evenly(ids: Sequence[int], count: int) -> Sequence[int]:
 
 
 async def _configuration(conn: Connection, run_ids: Sequence[int]) -> dict[str, Field]:
-    keys = await run_values.parameter_keys(conn, run_ids)
+    keys = [key for key in await run_values.parameter_keys(conn, run_ids) if not is_own(key)]
     if len(keys) > MAX_PARAMETERS:
         raise InvalidInputError(
             "parameters",

@@ -28,6 +28,8 @@ import { SweepScatter } from "./sweep-scatter";
 import { DURATION, joinTarget, numericMetrics, splitTarget, targetName } from "./target";
 import "../styles/sweep.css";
 
+// Keys that a tracker sets, such as the job type of wandb, are not parameters.
+const OWN_KEYS = "_wandb/";
 // Of more keys, those that most runs have are read.
 const MAX_KEYS = 100;
 const MAX_METRICS = 1000;
@@ -73,9 +75,10 @@ interface Fields {
 
 function useFields(columns: Columns | undefined): Fields {
   const config = useMemo(() => {
-    const common = [...(columns?.config ?? [])].sort((left, right) => right.runs - left.runs);
+    const keys = (columns?.config ?? []).filter(({ key }) => !key.startsWith(OWN_KEYS));
+    const common = [...keys].sort((left, right) => right.runs - left.runs);
     const kept = new Set(common.slice(0, MAX_KEYS));
-    return (columns?.config ?? []).filter((key) => kept.has(key)).map(({ field }) => field);
+    return keys.filter((key) => kept.has(key)).map(({ field }) => field);
   }, [columns]);
   const metrics = useMemo(
     () => (columns ? numericMetrics(columns).slice(0, MAX_METRICS) : []),
