@@ -294,6 +294,24 @@ def test_a_run_that_a_task_of_a_pool_leaves_open(
     assert outcome(db_path) == ("completed", 100)
 
 
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_a_pool_that_is_terminated_while_its_workers_leave(
+    db_path: Path, tmp_path: Path, method: str
+) -> None:
+    ending = """
+        import logging
+        class Terminating(logging.Handler):
+            def emit(self, record):
+                if record.getMessage().startswith("worker got sentinel"):
+                    os.kill(os.getpid(), 15)
+        multiprocessing.get_logger().addHandler(Terminating())
+        multiprocessing.get_logger().setLevel(logging.DEBUG)
+    """
+    start = "pool = context.Pool(1); pool.map(task, [1]); pool.close(); pool.join()"
+    run_workers(db_path, tmp_path, WORKER.format(method=method, ending=ending, start=start))
+    assert outcome(db_path) == ("completed", 100)
+
+
 def test_a_pool_that_is_terminated_in_the_middle_of_a_task(db_path: Path, tmp_path: Path) -> None:
     ending = "open('ready', 'w').close(); time.sleep(60)"
     start = """

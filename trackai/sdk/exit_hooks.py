@@ -325,7 +325,9 @@ def _is_idle_worker(frame: FrameType | None) -> bool:
         called, frame = frame, frame.f_back
     if frame is None:  # the worker has returned, or there is none
         return _in_pool
-    return called is None or _module(called).endswith(".queues")
+    # It takes tasks from a queue, and notes in the log of its package that it has found none.
+    package = _module(frame).removesuffix(".pool")
+    return called is None or _module(called) in {f"{package}.queues", f"{package}.util"}
 
 
 def _is_pool_worker(frame: FrameType) -> bool:
