@@ -187,3 +187,23 @@ def test_before_the_end_such_calls_raise(db_path: Path) -> None:
     for call in (run.log, trackai.log, trackai.log_system):
         with pytest.raises(NoActiveRunError):
             call({"x": 1})
+
+
+def test_nothing_begins_in_a_run_that_was_finished_meanwhile(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    """As when the script ends while `init` still starts a run in a daemon thread."""
+    ran = run_python("""
+        import trackai
+
+        run, other = (
+            trackai.init(project="p", reinit="create_new", capture="wrap") for _ in range(2)
+        )
+        run.finish()
+        run.monitor(lambda: {"load": 1.0}, 0.1)
+        run._start_console("wrap", "")
+        print("after the end")
+    """)  # and the event loop of both ends
+    assert ran.stdout == "after the end\n"
+    assert query(db_path, "SELECT state FROM runs") == [("completed",)] * 2
+    assert query(db_path, "SELECT count(*) FROM metrics WHERE value = 'after the end'") == [(1,)]

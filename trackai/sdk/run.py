@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
 from datetime import timedelta
@@ -29,7 +29,7 @@ from trackai.sdk.interactive import in_notebook
 from trackai.sdk.labels import check_name, check_notes, checked_tags
 from trackai.sdk.left_out import LeftOut
 from trackai.sdk.local_destination import LocalDestination
-from trackai.sdk.monitor import log_regularly
+from trackai.sdk.monitor import MonitoringEndedError, log_regularly
 from trackai.sdk.place import LastValues, Place
 from trackai.sdk.recorder import Recorder
 from trackai.sdk.summary import Summary
@@ -415,27 +415,49 @@ class Run(ArtifactCalls, WandbNames):
             interval: seconds between two calls, at least 0.1.
             delay: seconds before the first call.
         """
-        if self._background is not None:
-            portal = self._background[0]
-            interval = max(interval, _SHORTEST_INTERVAL)
-            self._monitors.append(
-                portal.start_task_soon(log_regularly, read, self._log_readings, interval, delay)
-            )
+        interval = max(interval, _SHORTEST_INTERVAL)
+        self._start_task(log_regularly, read, self._log_readings, interval, delay)
 
     def _log_readings(self, readings: dict[str, float]) -> None:
         with self._lock:  # a warning that a call came too late is for calls of the script
-            if not self._finished:
-                self.log_system(readings)
+            if self._finished:
+                raise MonitoringEndedError
+            self.log_system(readings)
 
     def _start_console(self, how: Capture, prefix: str) -> None:
         """Log what is printed, until the run finishes."""
         # Imported here: not every run captures it.
         from trackai.sdk import console
 
-        if self._background is not None and how != "off":
-            sources = console.sources_of(how)
-            self._console = console.Console(self._log_lines, sources, prefix)
-            self._monitors.append(self._background[0].start_task_soon(self._console.log_regularly))
+        if self._background is None or how == "off":
+            return
+        capture = console.Console(self._log_lines, console.sources_of(how), prefix)
+        with self._lock:
+            if self._finished:
+                capture.close()
+            else:
+                self._console = capture
+        self._start_task(capture.log_regularly)
+
+    def _start_task(self, function: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        """Start a task that ends with the run.
+
+        The end of a script finishes a run that `init` is still starting in a daemon thread. A task
+        that began after that would keep the event loop, and so the process, from ending.
+        """
+        if self._background is None:
+            return
+        try:
+            task = self._background[0].start_task_soon(function, *args)
+        except RuntimeError:
+            if not self._finished:
+                raise
+            return  # the event loop has ended meanwhile
+        self._monitors.append(task)
+        with self._lock:
+            is_finished = self._finished
+        if is_finished:  # `finish` may not have seen it
+            task.cancel()
 
     def finish(
         self,
