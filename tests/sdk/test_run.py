@@ -325,9 +325,9 @@ def test_invalid_text_is_named(db_path: Path) -> None:
                 setattr(run, field, half)
         with pytest.raises(trackai.InvalidInputError, match="name"):
             trackai.Api().run(1).rename(half)
-    for arguments in ((half,), ("", True, half)):
+    for data, caption in ((half, None), ("", half)):
         with pytest.raises(trackai.InvalidInputError, match="surrogate"):
-            trackai.Html(*arguments)
+            trackai.Html(data, caption=caption)
     with pytest.raises(trackai.InvalidInputError, match="group"):
         trackai.init(project="p", group=half)
     assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(0,)]

@@ -91,7 +91,7 @@ async def test_a_migration_that_fails_is_rolled_back(
 @pytest.mark.parametrize(
     ("change", "error", "text"),
     [
-        ("INSERT INTO schema_migrations VALUES (999, 'x', 'x', 1)", NewerSchemaError, "upgrade"),
+        ("INSERT INTO schema_migrations VALUES (999, 'x', 'x', 1)", NewerSchemaError, "newer"),
         ("UPDATE schema_migrations SET checksum = 'x' WHERE version = 1", StoreError, "another"),
     ],
 )

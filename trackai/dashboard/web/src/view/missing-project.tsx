@@ -16,10 +16,10 @@ export function MissingProject() {
   }, [id]);
   if (error) return <PageError>{error}</PageError>;
   if (id !== null) return <Loading />;
+  const project = projectId.value ? "It" : `“${name}”`;
   return (
     <PageError>
-      Project not found. {projectId.value ? "It" : `“${name}”`} may have been renamed or deleted.{" "}
-      <Link to={{}}>← Projects</Link>
+      Project not found. {project} may have been renamed or deleted. <Link to={{}}>← Projects</Link>
     </PageError>
   );
 }
