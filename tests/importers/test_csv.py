@@ -134,6 +134,15 @@ def test_a_mistake_is_named_and_nothing_is_stored(
         assert connection.execute("SELECT COUNT(*) FROM runs").fetchone() == (0,)
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_pipe_is_refused(
+    db_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    call("import", kind, str(tmp_path / "pipe"), code=2)
+    assert "pipe is a pipe or a device: save what it contains in a file" in capsys.readouterr().err
+
+
 @pytest.fixture
 def imported(trackai: Trackai) -> Imported:
     """Import a file, and return its receipt."""

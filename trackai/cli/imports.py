@@ -33,7 +33,20 @@ INCOMPLETE = 4
 # The commands of their own modules.
 _MODULES = (*TRACKERS, "auto", "neptune", "trackai")
 SOURCE_PATH = click.Path(exists=True, path_type=Path)
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class _File(click.Path):
+    """A file that can be read twice: all of it is checked before anything is stored."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = super().convert(value, param, ctx)
+        assert isinstance(path, Path)  # noqa: S101 - for mypy
+        if not path.is_file():
+            self.fail(f"{path} is a pipe or a device: save what it contains in a file", param, ctx)
+        return path
+
+
+_FILE = _File(exists=True, dir_okay=False, path_type=Path)
 
 
 class _Importers(click.Group):
