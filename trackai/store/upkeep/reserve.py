@@ -16,7 +16,7 @@ from trackai.values.logger import logger
 
 # More than a transaction of a deletion writes to SQLite's log before its pages are moved.
 SIZE = 12 << 20
-# The folders for which a warning was given that there is no room.
+# The folders whose disk lacks room, for which a warning was given.
 _warned: set[Path] = set()
 
 
