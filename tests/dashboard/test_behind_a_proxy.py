@@ -25,7 +25,7 @@ def test_a_browser_signs_in_over_tls(site: Site, browser: Browser) -> None:
     context = browser.new_context(ignore_https_errors=True)
     page = context.new_page()
     page.goto(site.url)
-    page.get_by_label("Key").fill(KEY)
+    page.get_by_label("API key").fill(KEY)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_text("No runs yet")).to_be_visible()
     (cookie,) = context.cookies()

@@ -401,7 +401,7 @@ def test_protected_server_asks_for_the_key(guarded: Server, browser: Browser) ->
     context = browser.new_context()
     page = context.new_page()  # the `page` fixture fails on a 401 in the console
     page.goto(guarded.url)
-    key = page.get_by_label("Key")
+    key = page.get_by_label("API key")
     key.fill("not the key")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("invalid API key")
@@ -426,7 +426,7 @@ def test_a_read_key_shows_runs_without_changing_them(guarded: Server, browser: B
     context = browser.new_context()
     page = context.new_page()
     page.goto(guarded.url)
-    key = page.get_by_label("Key")
+    key = page.get_by_label("API key")
     key.fill(write["Authorization"].split()[1])
     key.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("needs read or admin")
@@ -444,8 +444,8 @@ def test_a_read_key_shows_runs_without_changing_them(guarded: Server, browser: B
     expect(page.get_by_role("button", name=re.compile("Rename"))).to_have_count(0)
     revoke_key(guarded.db_path, "viewer")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()  # it follows the run
-    page.get_by_label("Key").fill(KEY)
-    page.get_by_label("Key").press("Enter")
+    page.get_by_label("API key").fill(KEY)
+    page.get_by_label("API key").press("Enter")
     expect(page.get_by_role("button", name=re.compile("Rename"))).not_to_have_count(0)
     context.close()
 
@@ -463,6 +463,6 @@ def test_printed_link_signs_in_once(guarded: Server, browser: Browser) -> None:
     second_page = second.new_page()
     second_page.goto(link)
     expect(second_page.get_by_role("alert")).to_contain_text("has been used")
-    expect(second_page.get_by_label("Key")).to_be_visible()
+    expect(second_page.get_by_label("API key")).to_be_visible()
     first.close()
     second.close()

@@ -350,6 +350,7 @@ def test_a_new_alert_is_noticed(db_path: Path, page: Page) -> None:
         page.clock.run_for(16_000)
         expect(page.get_by_role("button", name="Alerts, 1 unread")).to_be_visible()
         page.evaluate("localStorage.clear()")
+        page.close()
 
 
 def test_alerts_of_a_run_that_is_archived_leave_the_count_at_once(

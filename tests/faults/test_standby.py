@@ -44,6 +44,17 @@ async def _synchronous(server: postgres.Postgres) -> None:
     await admin.close()
 
 
+async def _replayed(server: postgres.Postgres) -> None:
+    """Wait until the standby shows all that the server has: a confirmed commit is on its disk only."""
+    admin = await asyncpg.connect(server.url)
+    with anyio.fail_after(60):
+        while not await admin.fetchval(
+            "SELECT pg_current_wal_lsn() <= min(replay_lsn) FROM pg_stat_replication"
+        ):
+            await anyio.sleep(0.02)
+    await admin.close()
+
+
 async def _names(store: PostgresDatabase) -> list[Any]:
     async def names(conn: Connection) -> list[Any]:
         return [name for (name,) in await conn.execute_fetchall("SELECT name FROM projects")]
@@ -65,11 +76,10 @@ async def test_a_standby_that_becomes_the_primary() -> None:
         await store.open()
         await _synchronous(primary)
         await _create(store, "before")
+        await _replayed(primary)
         reader = PostgresDatabase(standby.url)
         await reader.open()
-        with anyio.fail_after(60):
-            while await _names(reader) != ["before"]:  # confirmed, and not replayed yet
-                await anyio.sleep(0.02)
+        assert await _names(reader) == ["before"]
         with pytest.raises(StoreUnreachableError, match="as a standby is"):
             await _create(reader, "refused")
         primary.kill()
