@@ -129,7 +129,6 @@ def _files() -> list[Path]:
     return names
 
 
-@pytest.mark.timeout(300)
 def test_a_wheel_from_an_sdist_has_what_is_shipped(tmp_path: Path) -> None:
     # Isolated, as by default, it is built in tests/dashboard/test_installation.py.
     subprocess.run(

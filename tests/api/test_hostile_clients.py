@@ -419,7 +419,6 @@ def site_of_ended_writers(site: Site) -> Site:
     return site
 
 
-@pytest.mark.timeout(300)
 @settings(max_examples=200)
 @given(damaged())
 @example(VALID)

@@ -221,7 +221,6 @@ print(step)
 """
 
 
-@pytest.mark.timeout(300)
 def test_a_running_server_recovers_the_journals_of_killed_processes(
     db_path: Path, server: Server
 ) -> None:

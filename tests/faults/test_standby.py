@@ -45,7 +45,7 @@ async def _synchronous(server: postgres.Postgres) -> None:
 
 
 async def _replayed(server: postgres.Postgres) -> None:
-    """Wait until the standby shows all that the server has: a confirmed commit is on its disk only."""
+    """Wait until the standby shows what has been confirmed, which is only on its disk at first."""
     admin = await asyncpg.connect(server.url)
     with anyio.fail_after(60):
         while not await admin.fetchval(

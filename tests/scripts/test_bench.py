@@ -30,7 +30,6 @@ def figures(report: str) -> dict[str, Any]:
     return {figure["name"]: figure for figure in json.loads(report)["figures"]}
 
 
-@pytest.mark.timeout(300)  # it starts some twenty processes
 def test_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRACKAI_SILENT")
     monkeypatch.delenv("TRACKAI_AUTO_LOG")
@@ -50,7 +49,6 @@ def test_log(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(row["median µs"] > 0 for row in table["rows"])
 
 
-@pytest.mark.timeout(300)  # it starts processes that import everything
 def test_store() -> None:
     measured = figures(bench("store", "--json", "--part", "200", "--repeat", "1"))
     assert measured["10 names, 500 steps: finish()"]["baseline"] > 0
@@ -157,7 +155,6 @@ def test_delete() -> None:
     assert all(figure["baseline"] > 0 for figure in longest)
 
 
-@pytest.mark.timeout(300)  # it starts some forty processes
 def test_remote() -> None:
     measured = figures(
         bench("remote", "--json", "--quick", "--kills", "5", "--replacements", "0", "--seed", "7")

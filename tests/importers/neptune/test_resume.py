@@ -13,8 +13,6 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -136,7 +134,6 @@ async def test_a_dry_run_stores_nothing(
     assert not nowhere.parent.exists()
 
 
-@pytest.mark.timeout(300)
 def test_killed_at_any_instant_it_ends_as_in_one_go(
     tmp_path: Path, real_export: Path, write_part: Write, make: Any
 ) -> None:
