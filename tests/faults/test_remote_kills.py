@@ -30,7 +30,8 @@ def store(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 def check(outcome: Outcome, seed: int) -> None:
     assert outcome.held > 0, seed
-    assert outcome.faults["twice"] > 0, seed
+    # Which faults thirty requests meet is left to chance; test_faulty_network.py has each of them.
+    assert outcome.faults.total() > outcome.faults["passed"], seed
     assert (
         outcome.lost, outcome.doubled, outcome.wrong_values, outcome.wrong_figures,
         outcome.running, outcome.left,
