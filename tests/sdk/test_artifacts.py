@@ -101,7 +101,7 @@ def test_versions_and_aliases(db_path: Path, place: str | None) -> None:
     ]  # fmt: skip
 
 
-def test_tags_of_a_draft_are_logged_and_later_ones_refused(
+def test_aliases_and_tags_of_a_draft_are_logged_and_later_tags_refused(
     place: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder("m", a="1")
@@ -109,9 +109,11 @@ def test_tags_of_a_draft_are_logged_and_later_ones_refused(
         model = trackai.Artifact("m", "model")
         model.add_dir("m")
         model.tags.append("a")
-        run.log_artifact(model, tags=["b", "a"]).wait()
+        model.aliases.extend(["latest", "first"])
+        run.log_artifact(model, aliases=["smallest", "first"], tags=["b", "a"]).wait()
         assert sorted(model.tags) == ["a", "b"]
-    stored = trackai.Api().artifact("p/m")
+        assert sorted(model.aliases) == ["first", "latest", "smallest"]
+    stored = trackai.Api().artifact("p/m:first")
     assert sorted(stored.tags) == ["a", "b"]
     stored.save()
     assert "tags" not in caplog.text

@@ -242,15 +242,18 @@ class ArtifactCalls(CallLog):
         return self.link_artifact(self.log_model(path, name), registered_model_name, aliases)
 
     def _log_version(self, artifact: Artifact, aliases: Any, tags: Any) -> None:
+        checked_aliases = self._checked_aliases(aliases)
         checked: tuple[str, ...] = ()
         with self._left_out.errors_of("tags"):
             checked = checked_tags(tags or ())
-            if artifact.is_draft():  # a version that is logged again may have lost its tags
-                checked = tuple(dict.fromkeys((*checked, *checked_tags(artifact.tags))))
+        if artifact.is_draft():  # a version that is logged again may have lost its aliases and tags
+            checked_aliases += self._checked_aliases(artifact.aliases)
+            with self._left_out.errors_of("tags"):
+                checked += checked_tags(artifact.tags)
         files = self._files.save_artifact(
             artifact,
-            self._checked_aliases(aliases),
-            checked,
+            list(dict.fromkeys(checked_aliases)),
+            tuple(dict.fromkeys(checked)),
             self._described(artifact),
             self._left_out,
         )

@@ -57,8 +57,7 @@ class Artifact(StoredArtifact):
 
     Attributes:
         description, metadata: the arguments; they may be changed until the artifact is logged.
-        aliases: the aliases of the version.
-        tags: the tags of the version; those that are set until the artifact is logged are logged.
+        aliases, tags: those of the version; what is set until the artifact is logged is logged.
 
     Raises:
         InvalidInputError: `name` is not a str, or blank.
