@@ -47,6 +47,7 @@ from trackai.ingest.reader import Batch, Calls
 from trackai.reading.api import Api
 from trackai.store.engine.database import Database
 from trackai.store.postgres.database import PostgresDatabase
+from trackai.values.uids import new_uid
 
 if TYPE_CHECKING:
     import argparse
@@ -291,7 +292,7 @@ def _log(name: str, client: Client, clients: int, points: int, metrics: int = _M
 def _requests(name: str, points: int, metrics: int) -> Iterator[bytes]:
     """The requests of one run, made when they are needed: they are large."""
     opened = Opened(
-        run_uid=uuid.uuid4().hex, writer_uid=uuid.uuid4().hex, project="bench", run_slug=name,
+        run_uid=new_uid(), writer_uid=new_uid(), project="bench", run_slug=name,
         name=name, group=None, attempt=1, rank=0, host="node", pid=1,
         created_at=_NOW, started_at=_NOW,
     )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from trackai.store.catalogue import projects, runs, writers
 from trackai.store.engine.database import Database
 from trackai.store.points import metrics, rollups
 from trackai.structs.points import Column
+from trackai.values.uids import new_uid
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -49,7 +49,7 @@ async def add_run(database: Database, name: str, points: Mapping[str, int]) -> i
         project = await projects.get_or_create(conn, "bench", now=now)
         run = await runs.create(
             conn,
-            uid=uuid.uuid4().hex,
+            uid=new_uid(),
             project_id=project.id,
             slug=name,
             name=name,
@@ -58,7 +58,7 @@ async def add_run(database: Database, name: str, points: Mapping[str, int]) -> i
             now=now,
         )
         writer_id = await writers.get_or_create(
-            conn, uid=uuid.uuid4().hex, run_id=run.id, attempt=1, rank=0, host="bench", pid=0,
+            conn, uid=new_uid(), run_id=run.id, attempt=1, rank=0, host="bench", pid=0,
             now=now,
         )  # fmt: skip
     for path, count in points.items():
@@ -107,7 +107,7 @@ async def add_table(database: Store, runs_: int, metrics_: int, keys: int) -> in
             """,
             [
                 (
-                    uuid.uuid4().hex,
+                    new_uid(),
                     project.id,
                     f"run-{number}",
                     f"run {number}",

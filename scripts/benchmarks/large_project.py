@@ -13,6 +13,7 @@ from scripts.benchmarks.fill_database import new_database, roll_up
 from trackai.store.catalogue import configs, projects, runs, writers
 from trackai.store.points import metrics
 from trackai.structs.points import Column
+from trackai.values.uids import new_uid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,11 +93,11 @@ async def _create_run(conn: Connection) -> tuple[int, int]:
     now = time.time_ns() // 1000
     project = await projects.get_or_create(conn, "crowd", now=now)
     run = await runs.create(
-        conn, uid=uuid.uuid4().hex, project_id=project.id, slug=uuid.uuid4().hex[:8], name=None,
+        conn, uid=new_uid(), project_id=project.id, slug=uuid.uuid4().hex[:8], name=None,
         group_name=random.choice(["baseline", "ablation", "sweep"]), state="completed", now=now,
     )  # fmt: skip
     writer_id = await writers.get_or_create(
-        conn, uid=uuid.uuid4().hex, run_id=run.id, attempt=1, rank=0, host="bench", pid=0, now=now
+        conn, uid=new_uid(), run_id=run.id, attempt=1, rank=0, host="bench", pid=0, now=now
     )
     config = {
         "opt/lr": 10 ** random.uniform(-5, -1),

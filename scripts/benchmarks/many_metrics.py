@@ -10,6 +10,7 @@ from scripts.benchmarks.fill_database import new_database, roll_up
 from trackai.store.catalogue import projects, runs, writers
 from trackai.store.points import metrics
 from trackai.structs.points import Column
+from trackai.values.uids import new_uid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +45,11 @@ async def _log(database: Database, count: int) -> None:
     async with database.write() as conn:
         project = await projects.get_or_create(conn, f"{count} metrics", now=now)
         run = await runs.create(
-            conn, uid=uuid.uuid4().hex, project_id=project.id, slug=uuid.uuid4().hex[:8],
+            conn, uid=new_uid(), project_id=project.id, slug=uuid.uuid4().hex[:8],
             name=None, group_name=None, state="completed", now=now,
         )  # fmt: skip
         writer_id = await writers.get_or_create(
-            conn, uid=uuid.uuid4().hex, run_id=run.id, attempt=1, rank=0, host="bench", pid=0,
+            conn, uid=new_uid(), run_id=run.id, attempt=1, rank=0, host="bench", pid=0,
             now=now,
         )  # fmt: skip
         await metrics.append(conn, run.id, writer_id, columns)

@@ -6,7 +6,6 @@ import os
 import select
 import socket
 import time
-import uuid
 from collections import deque
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +19,7 @@ from scripts.benchmarks.harness import Figure, resident_memory, serve, spread
 from trackai.ingest import wire
 from trackai.ingest.frames import Keys, Opened
 from trackai.ingest.reader import Batch, Calls
+from trackai.values.uids import new_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,7 +61,7 @@ class Writer:
 
     def __init__(self, name: str, project: str = "bench") -> None:
         self.opened = Opened(
-            run_uid=uuid.uuid4().hex, writer_uid=uuid.uuid4().hex, project=project, run_slug=name,
+            run_uid=new_uid(), writer_uid=new_uid(), project=project, run_slug=name,
             name=name, group=None, attempt=1, rank=0, host="node7", pid=1,
             created_at=_NOW, started_at=_NOW,
         )  # fmt: skip
@@ -202,7 +202,7 @@ def _small(client: Client, runs: Sequence[int], each: int) -> Iterator[Figure]:
     """Requests for each CPU second, of one call each."""
     for name, writers, targets in (
         ("to a run of its own", _writers("own"), runs[2:]),
-        ("to one run", _writers("rank", run_uid=uuid.uuid4().hex), [runs[1]] * CONNECTIONS),
+        ("to one run", _writers("rank", run_uid=new_uid()), [runs[1]] * CONNECTIONS),
     ):
         points = CONNECTIONS * each * METRICS
         sent = cost(

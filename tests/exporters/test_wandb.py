@@ -181,14 +181,16 @@ def test_states_come_back(tmp_path: Path, state: str) -> None:
 
 def test_names_that_wandb_refuses(trackai: Trackai, tmp_path: Path) -> None:
     store = tmp_path / "store.db"
-    write_store(store, run_of([{"m": [(1, 0, 1)]}], project="a/b", run_id="x:1"))
+    # The first digits of a uid are those of the time, and the same for many runs.
+    uid = "01a22f72326f73f7b2f51484abcdef98"
+    write_store(store, run_of([{"m": [(1, 0, 1)]}], uid=uid, project="a/b", run_id="x:1"))
     output = trackai("export", "wandb", "--all", "--db", store, "-o", tmp_path / "out", "--json")
     assert [remark["remark"] for remark in output.json["remarks"]] == [
-        "its id becomes x-1-aaaaaaaa",
+        "its id becomes x-1-abcdef98",
         "the project a/b becomes a-b",
     ]
     (folder,) = (tmp_path / "out").iterdir()
-    assert folder.name == "offline-run-20260921_141320-x-1-aaaaaaaa"
+    assert folder.name == "offline-run-20260921_141320-x-1-abcdef98"
     assert BEGIN // 1_000_000 == 1_790_000_000
 
 

@@ -6,13 +6,13 @@ import json
 import math
 import random
 import time
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from trackai.cli.database import store_option, with_database
 from trackai.cli.output import echo, json_option, print_json
+from trackai.values.uids import new_uid
 
 if TYPE_CHECKING:
     from trackai.store.engine.connection import Connection
@@ -86,13 +86,13 @@ def _generate_run(
     }
     ended = started + _STEPS * _STEP_TIME
     head = RunHead(
-        uid=uuid.uuid4().hex, project=project, run_id=name, name=name,
+        uid=new_uid(), project=project, run_id=name, name=name,
         group_name=f"depth-{config['model/depth']}",
         state="failed" if diverges else "completed",
         created_at=started, updated_at=ended, finished_at=ended, config=config,
     )  # fmt: skip
     writer = WriterHead(
-        uid=uuid.uuid4().hex, started_at=started, state=head.state, first_step=0, ended_at=ended
+        uid=new_uid(), started_at=started, state=head.state, first_step=0, ended_at=ended
     )
     blocks: dict[str, Block] = {}
 

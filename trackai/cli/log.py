@@ -14,6 +14,7 @@ from trackai.cli.output import echo, json_option, print_json
 from trackai.errors import NotFoundError
 from trackai.settings import Settings
 from trackai.values.names import name_problem, path_problem, refuse
+from trackai.values.uids import new_uid
 
 if TYPE_CHECKING:
     from trackai.store.engine.connection import Connection
@@ -110,7 +111,7 @@ async def _find_or_create(conn: Connection, project: str, name: str, *, now: int
             return await runs.get(conn, int(name))
     return await runs.create(
         conn,
-        uid=uuid.uuid4().hex,
+        uid=new_uid(),
         project_id=project_id,
         slug=await slugs.for_new_run(conn, project_id, name),
         name=name,

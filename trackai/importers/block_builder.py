@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import Block, WriterHead
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -15,9 +15,9 @@ from trackai.errors import InvalidInputError
 from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.json_values import json_value
 from trackai.importers.source_database import SourceDatabase, open_source, parse_time
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import FileHead, RunHead, WriterHead
 from trackai.values.types import INT64
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

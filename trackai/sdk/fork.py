@@ -19,11 +19,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-import uuid
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+
+from trackai.values.uids import new_uid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +95,7 @@ def opened_by_child(opened: Opened) -> Opened:
     """Return the first record of the child's own journal, given that of the parent's."""
     return msgspec.structs.replace(
         opened,
-        writer_uid=uuid.uuid4().hex,
+        writer_uid=new_uid(),
         pid=os.getpid(),
         started_at=time.time_ns() // 1000,
         parent=opened.parent or opened.writer_uid,

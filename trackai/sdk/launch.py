@@ -6,10 +6,10 @@ import os
 import socket
 import sys
 import time
-import uuid
 from typing import TYPE_CHECKING
 
 from trackai.ingest.launch import Launch, Process
+from trackai.values.uids import new_uid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +27,8 @@ def this_process(facts: Mapping[str, str]) -> Process:
         lineage.add(parent)
         facts = {**facts, "parent": f"{host}/{parent}"}
     return Process(
-        writer_uid=uuid.uuid4().hex,
-        run_uid=uuid.uuid4().hex,
+        writer_uid=new_uid(),
+        run_uid=new_uid(),
         pid=os.getpid(),
         started_at=_STARTED_AT,
         launch=Launch(facts, host, frozenset(lineage)),

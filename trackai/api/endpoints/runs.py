@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -60,6 +59,7 @@ from trackai.values.names import MAX_NOTES, notes_problem, path_problem, refuse
 from trackai.values.nesting import MAX_LEVELS, flat, is_deeper
 from trackai.values.non_finite import json_value
 from trackai.values.types import State
+from trackai.values.uids import new_uid
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -277,7 +277,7 @@ async def create_run(request: Request) -> JSONResponse:
         await projects.touch(conn, new.project_id, now=now)
         run = await runs.create(
             conn,
-            uid=uuid.uuid4().hex,
+            uid=new_uid(),
             project_id=new.project_id,
             slug=new.run_id,
             name=new.name,

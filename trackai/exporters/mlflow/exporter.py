@@ -14,8 +14,8 @@ from trackai.exporters.run_exporter import RunExporter
 from trackai.exporters.summary import RunRemarks
 from trackai.exporters.texts import apart
 from trackai.exporters.typed_config import typed_config
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import ArtifactHead, Block, FileHead, Rewind, RunHead
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -167,7 +167,7 @@ def _with_valid_names(head: RunHead, remarks: RunRemarks) -> RunHead:
     """Change the names that wandb refuses."""
     run_id, project = _REFUSED_BY_WANDB.sub("-", head.run_id), head.project
     if run_id != head.run_id or len(run_id) > _MAX_NAME:
-        run_id = f"{run_id[: _MAX_NAME - 9]}-{head.uid[:8]}"
+        run_id = f"{run_id[: _MAX_NAME - 9]}-{head.uid[-8:]}"
         remarks.add_once(f"its id becomes {run_id}")
     project = _REFUSED_BY_WANDB.sub("-", project)
     if project != head.project:

@@ -16,12 +16,12 @@ from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.json_values import json_value, non_finite_types
 from trackai.importers.liveness import open_state
 from trackai.importers.shared_keys import refuse_shared_keys
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
 from trackai.values.nesting import flat
 from trackai.values.steps import STEP_LIMIT
 from trackai.values.text import without_surrogates
 from trackai.values.types import INT64
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,8 +17,8 @@ from trackai.importers.json_values import json_value
 from trackai.importers.liveness import last_change, open_state
 from trackai.importers.logged_numbers import is_beyond_64_bits, is_step, milliseconds
 from trackai.importers.names import shown
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

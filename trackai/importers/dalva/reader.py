@@ -17,9 +17,9 @@ from trackai.importers.logged_numbers import is_beyond_64_bits, is_step, stored_
 from trackai.importers.names import shown
 from trackai.importers.receipt import Receipt
 from trackai.importers.source_database import parse_time
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import FileHead, RunHead, WriterHead
 from trackai.values.nesting import flat
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

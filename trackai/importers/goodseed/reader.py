@@ -15,8 +15,8 @@ from trackai.importers.liveness import last_change, open_state
 from trackai.importers.logged_numbers import milliseconds
 from trackai.importers.names import shown
 from trackai.importers.source_database import open_source, parse_time
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import RunHead, WriterHead
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

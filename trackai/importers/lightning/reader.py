@@ -13,10 +13,10 @@ from trackai.importers.json_values import json_value
 from trackai.importers.lightning import HPARAMS, METRICS, is_version
 from trackai.importers.liveness import is_silent
 from trackai.importers.table_rows import TableRows, is_measured
-from trackai.importers.uids import stable_uid
 from trackai.importers.yaml_values import load_yaml, plain
 from trackai.structs.exchange import FileHead, RunHead, WriterHead
 from trackai.values.nesting import flat
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

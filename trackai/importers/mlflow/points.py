@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import Block, WriterHead
 from trackai.values.times import FIRST_TIME, LAST_TIME
 from trackai.values.types import INT64
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

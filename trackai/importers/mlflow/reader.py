@@ -13,8 +13,8 @@ from trackai.importers.mlflow.artifacts import Artifacts
 from trackai.importers.mlflow.database import Database
 from trackai.importers.mlflow.points import Points
 from trackai.importers.mlflow.runs import end_head, groups, make_head, problem_of
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import WriterHead
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,11 +9,11 @@ import msgspec
 
 from trackai.importers.json_values import json_value
 from trackai.importers.mlflow.params import guess
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import RunHead
 from trackai.values.names import identifier_problem
 from trackai.values.nesting import flat
 from trackai.values.times import FIRST_TIME, LAST_TIME
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -13,9 +13,9 @@ from trackai.importers.liveness import last_change, open_state
 from trackai.importers.names import shown
 from trackai.importers.optuna import values
 from trackai.importers.optuna.tables import open_tables
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import RunHead, WriterHead
 from trackai.values.nesting import flat
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

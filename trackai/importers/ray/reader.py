@@ -18,11 +18,11 @@ from trackai.importers.logged_numbers import is_beyond_64_bits, is_step, stored_
 from trackai.importers.ray import PARAMS, RESULTS, is_trial
 from trackai.importers.ray.states import TrialState, read_states
 from trackai.importers.shared_keys import refuse_shared_keys
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import FileHead, RunHead, WriterHead
 from trackai.values.nesting import flat
 from trackai.values.text import without_surrogates
 from trackai.values.times import LAST_TIME
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

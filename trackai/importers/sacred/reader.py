@@ -18,12 +18,12 @@ from trackai.importers.sacred import CONFIG, RUN, is_run
 from trackai.importers.sacred.values import members, plain
 from trackai.importers.shared_keys import refuse_shared_keys
 from trackai.importers.source_database import parse_time
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import FileHead, RunHead, WriterHead
 from trackai.values.nesting import flat
 from trackai.values.steps import STEP_LIMIT
 from trackai.values.text import without_surrogates
 from trackai.values.types import INT64
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,13 +16,13 @@ from trackai.importers.swanlab import local_logs
 from trackai.importers.swanlab.description import read_config, read_facts
 from trackai.importers.swanlab.folders import HEADER, find_runs, records
 from trackai.importers.swanlab.messages import CUSTOM, ERROR, FINISHED, MEDIA_FOLDERS
-from trackai.importers.uids import stable_uid
 from trackai.importers.wandb.messages import microseconds
 from trackai.importers.wandb.records import Log
 from trackai.structs.exchange import FileHead, RunHead, WriterHead
 from trackai.values.nesting import flat
 from trackai.values.own_keys import OWN
 from trackai.values.times import FIRST_TIME, LAST_TIME
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,10 +16,10 @@ from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.tensorboard import records, values
 from trackai.importers.tensorboard.event_files import find_runs
 from trackai.importers.tensorboard.hparams import Hparams
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import Chunk, FileHead, Rewind, RunHead, WriterHead
 from trackai.values.text import without_surrogates
 from trackai.values.times import LAST_TIME
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

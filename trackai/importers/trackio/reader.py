@@ -16,8 +16,8 @@ from trackai.importers.inner_files import file_inside
 from trackai.importers.shared_keys import refuse_shared_keys
 from trackai.importers.source_database import SourceDatabase, open_source, parse_time
 from trackai.importers.trackio import METRICS_COLUMNS, values
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

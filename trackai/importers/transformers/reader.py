@@ -18,11 +18,11 @@ from trackai.importers.transformers.states import (
     read_state,
     valid_step,
 )
-from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import RunHead, WriterHead
 from trackai.values.nesting import flat
 from trackai.values.trainer_names import metric_name
 from trackai.values.types import INT64
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,6 @@ from trackai.importers.inner_files import file_inside
 from trackai.importers.json_values import json_value
 from trackai.importers.liveness import open_state
 from trackai.importers.shared_keys import refuse_shared_keys
-from trackai.importers.uids import stable_uid
 from trackai.importers.wandb import values
 from trackai.importers.wandb.folders import HEADER, find_runs
 from trackai.importers.wandb.items import Splitter, decode_numbers, name_parts, same_names
@@ -29,6 +28,7 @@ from trackai.importers.wandb.tables import converted
 from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
 from trackai.values.nesting import flat
 from trackai.values.own_keys import OWN
+from trackai.values.uids import stable_uid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
