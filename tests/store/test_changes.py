@@ -291,6 +291,34 @@ async def test_changes_are_done_if_the_next_is_cancelled_when_its_turn_comes(db:
     assert await names(db) == ["a", "c"]
 
 
+async def test_changes_go_on_if_one_in_bulk_is_cancelled_while_it_is_looked_at(
+    db: Database,
+) -> None:
+    """SQLite's thread has removed it for a moment from the changes that wait."""
+    loop = asyncio.get_running_loop()
+    tasks: list[asyncio.Task[str]] = []
+
+    async def cancel() -> None:
+        tasks[1].cancel()
+        await anyio.wait_all_tasks_blocked()
+
+    class Cancelling:
+        def __bool__(self) -> bool:
+            asyncio.run_coroutine_threadsafe(cancel(), loop).result(20)
+            return True
+
+    async with db.write():  # the others wait
+        for name, bulk in (("a", False), ("bulk", Cancelling()), ("c", False)):
+            tasks.append(asyncio.create_task(db.change(making(name), bulk=bulk)))  # type: ignore[arg-type]
+        await anyio.wait_all_tasks_blocked()
+    ended, waiting = await asyncio.wait(tasks, timeout=20)
+    for task in waiting:
+        task.cancel()
+    assert ended == {*tasks}
+    assert tasks[1].cancelled()
+    assert await names(db) == ["a", "c"]
+
+
 async def test_what_a_change_does_the_last_time_counts(db: Database) -> None:
     """An error undoes all changes of the transaction, which are done again one by one."""
     outcomes: list[str] = []

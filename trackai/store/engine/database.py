@@ -249,6 +249,9 @@ class Database:
 
     def _appoint_leader(self) -> None:
         """Let the first task that waits run all changes."""
+        # A change in bulk may be cancelled while SQLite's thread looks at it, and then waits again.
+        while self._waiting and self._waiting[0].is_cancelled:
+            self._waiting.popleft().wake()
         self._has_leader = bool(self._waiting)
         if self._has_leader:
             self._waiting[0].leads = True
