@@ -666,6 +666,38 @@ async def test_own_writes_do_not_outdate_connections(db: Database) -> None:
         assert reader is not first
 
 
+async def test_own_writes_that_overlap_do_not_outdate_connections(db: Database) -> None:
+    async with db.read() as first:
+        pass
+    generation = db.generation
+    with db._own_change(db._idle[-1]):
+        async with db.write() as conn:
+            await conn.execute("CREATE TABLE t (x)")
+            await db.move_pages()
+            os.utime(db.path, (1, 1))  # as the write of a page would
+        os.utime(db.path, (2, 2))
+    async with db.write():
+        pass
+    async with db.read() as reader:
+        assert reader is first
+    assert db.generation == generation
+
+
+async def test_a_write_may_leave_the_checkpoint_to_its_caller(db: Database) -> None:
+    async with db.write() as conn:
+        await conn.execute("CREATE TABLE t (x)")
+    await db.checkpoint()
+    async with db.write() as conn:  # the first one in an empty log always checkpoints
+        await conn.execute("INSERT INTO t VALUES (0)")
+    size = db.path.stat().st_size
+    async with db.write(checkpoints=False) as conn:  # more than SQLite leaves in the log
+        await conn.execute("INSERT INTO t VALUES (zeroblob(9000000))")
+    assert db.path.stat().st_size == size
+    async with db.write() as conn:  # only for this transaction
+        await conn.execute("INSERT INTO t VALUES (1)")
+    assert db.path.stat().st_size > size + 9_000_000
+
+
 async def test_a_copy_with_a_rollback_journal_gets_a_write_ahead_log(
     db: Database, tmp_path: Path
 ) -> None:

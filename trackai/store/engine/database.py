@@ -118,8 +118,13 @@ class Database:
                 await self._discard(handle)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[aiosqlite.Connection]:
-        """Run a write transaction: committed at the end of the block, or rolled back."""
+    async def write(self, *, checkpoints: bool = True) -> AsyncIterator[aiosqlite.Connection]:
+        """Run a write transaction: committed at the end of the block, or rolled back.
+
+        Args:
+            checkpoints: False if the caller checkpoints afterwards. SQLite does it in the commit
+                otherwise, and other tasks wait for that.
+        """
         async with self._writing:
             with driver_errors(self.path):
                 handle = await self._current_writer()
@@ -129,6 +134,8 @@ class Database:
                         before = await direct.run(handle.connection, transactions.begin)
                         yield handle.connection
                         commit = partial(transactions.commit, handle=handle, before=before)
+                        if not checkpoints:
+                            commit = partial(transactions.without_checkpoint, commit)
                         await direct.run(handle.connection, commit)
                     except BaseException:
                         with anyio.CancelScope(shield=True):
@@ -394,12 +401,13 @@ class Database:
 
         Otherwise all other connections would be reopened, which blocks the event loop.
         """
-        before = handle.state
         self._changes += 1
         try:
             yield
         finally:
             self._changes -= 1
+        # Not the state at the beginning: work that overlapped may have updated it for all.
+        before = handle.state
         handle.record_state(self.path)
         for peer in self._handles:
             if peer.state == before:

@@ -57,13 +57,22 @@ async def in_bulk(
     transaction: Callable[[Connection], Coroutine[Any, Any, T]], conn: Connection
 ) -> T:
     """Run a transaction without checks of foreign keys, and without a checkpoint after it."""
-    [(pages,)] = await conn.execute_fetchall("PRAGMA wal_autocheckpoint")
     try:
         await conn.execute("PRAGMA foreign_keys = OFF")  # has no effect inside a transaction
-        await conn.execute("PRAGMA wal_autocheckpoint = 0")
-        return await transaction(conn)
+        return await without_checkpoint(transaction, conn)
     finally:
         await conn.execute("PRAGMA foreign_keys = ON")
+
+
+async def without_checkpoint(
+    work: Callable[[Connection], Coroutine[Any, Any, T]], conn: Connection
+) -> T:
+    """Run a transaction, or its commit, without a checkpoint after it."""
+    [(pages,)] = await conn.execute_fetchall("PRAGMA wal_autocheckpoint")
+    try:
+        await conn.execute("PRAGMA wal_autocheckpoint = 0")
+        return await work(conn)
+    finally:
         await conn.execute(f"PRAGMA wal_autocheckpoint = {pages}")
 
 

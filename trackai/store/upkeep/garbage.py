@@ -55,7 +55,7 @@ async def collect(db: Store) -> int:
         smallest: dict[str, int] = {}
         deleted_any = False
         while True:
-            table = await db.change(partial(_delete_chunk, chunk_rows=chunk_rows))
+            table = await db.change(partial(_delete_chunk, chunk_rows=chunk_rows), bulk=True)
             seconds = db.held_seconds
             if table is None:
                 if not isinstance(db, Database):
@@ -206,7 +206,7 @@ async def _vacuum(db: Database) -> int:
     freed = 0
     pages = 16 * _MIN_PAGES
     while True:
-        async with db.write() as conn:
+        async with db.write(checkpoints=False) as conn:
             began = time.perf_counter()
             before = await _pragma(conn, "page_count")
             # The pragma frees one page a step. `execute` takes a single step of a statement without
