@@ -42,7 +42,7 @@ SECTIONS = {
         "PermissionDeniedError",
         "OverloadedError", "ServerUnreachableError", "ServerRefusedError",
         "StoreError", "StoreUnreachableError", "ForeignDatabaseError", "NewerSchemaError",
-        "StoreBusyError", "StoreDamagedError",
+        "StoreBusyError", "DiskFullError", "StoreDamagedError",
     ),
     "Other names": ("install_as",),
     "Names for compatibility with wandb": (

@@ -463,7 +463,7 @@ def serving(db_path: Path | str, *options: str, **env: str) -> Iterator[Server]:
         port = first.split()[2].rpartition(":")[2]
         server = Server(f"http://127.0.0.1:{port}", process, db_path)
         server.link = rest[0].split()[-1] if rest else ""
-        _wait_until_healthy(server)
+        wait_until_healthy(server)
         try:
             yield server
         finally:
@@ -590,7 +590,7 @@ def site(
         site.stop()
 
 
-def _wait_until_healthy(server: Server) -> None:
+def wait_until_healthy(server: Server) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:

@@ -58,9 +58,14 @@ def test_a_path_is_absolute_and_a_link_stays_one(
         assert Settings.from_env(path).db_path == tmp_path / "link" / "x.db"
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::", "::1"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
 def test_a_browser_on_this_machine_finds_the_server(host: str) -> None:
     assert Settings(db_path=Path("x"), host=host, port=1).url == "http://localhost:1"
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_ipv6_address_is_in_brackets_in_a_url(host: str) -> None:
+    assert Settings(db_path=Path("x"), host=host, port=1).url == "http://[::1]:1"
 
 
 def test_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

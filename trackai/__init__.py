@@ -26,6 +26,7 @@ import typing
 from trackai import script_end as _script_end  # noqa: F401 - to register its atexit handler
 from trackai.errors import (
     ConflictError,
+    DiskFullError,
     ForeignDatabaseError,
     InvalidInputError,
     MissingExtraError,
@@ -103,6 +104,7 @@ __all__ = [
     "Audio",
     "Classes",
     "ConflictError",
+    "DiskFullError",
     "ForeignDatabaseError",
     "Graph",
     "Histogram",

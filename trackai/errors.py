@@ -17,6 +17,7 @@
         ├── ForeignDatabaseError
         ├── NewerSchemaError
         ├── StoreBusyError
+        ├── DiskFullError
         └── StoreDamagedError
 
 A value of the wrong type raises a plain ``TypeError``. Messages are one line and say what to do
@@ -135,6 +136,10 @@ class NewerSchemaError(StoreError):
 
 class StoreBusyError(StoreError):
     """Another process has locked the database for too long."""
+
+
+class DiskFullError(StoreError):
+    """The disk of the database, or of its files, has no room for what is to be stored."""
 
 
 class StoreDamagedError(StoreError):

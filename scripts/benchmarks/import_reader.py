@@ -10,8 +10,15 @@ from pathlib import Path
 
 
 def _read_wandb(path: str, limit: int) -> int:
+    try:
+        store = import_module("wandb.sdk.internal.datastore").DataStore()
+    except ModuleNotFoundError:
+        # As in 0.31, whose wandb-core reads these files in Go.
+        raise SystemExit(
+            "this interpreter's wandb has no reader in Python: pass --wandb-python with an "
+            "interpreter that has wandb 0.19"
+        ) from None
     record_class = import_module("wandb.proto.wandb_internal_pb2").Record
-    store = import_module("wandb.sdk.internal.datastore").DataStore()
     [file] = Path(path).glob("*/run-*.wandb")
     store.open_for_scan(str(file))
     points = 0

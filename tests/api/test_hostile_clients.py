@@ -19,11 +19,12 @@ from tests.api.test_attach import attach, message
 from tests.api.test_keys import bearer, create_key
 from tests.conftest import KEY, Answer, Server, execute_sql, read_tables, serving
 from tests.ingest.test_wire import OPENED, batch
+from trackai.errors import DiskFullError
 from trackai.ingest import wire
 from trackai.ingest.frames import Filed, Keys
 from trackai.ingest.reader import Calls
 from trackai.store.blobs import blob_store
-from trackai.store.blobs.blob_store import Blob, DiskFullError, Sender, TooManyUploadsError
+from trackai.store.blobs.blob_store import Blob, Sender, TooManyUploadsError
 from trackai.store.blobs.folder import FolderBlobs
 from trackai.store.catalogue import files, uploads
 

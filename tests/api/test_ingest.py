@@ -209,6 +209,47 @@ def test_numbers_beyond_floats_are_refused(server: Server, run: int) -> None:
     assert answer.status == 422
 
 
+_DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b'{"rows": [{"values": {"x": 1e999}}]}', "rows[0].values[...]: metric 'x': Number out of"),
+        (b'{"columns": [{"path": "x", "values": [-1e999]}]}',
+         "columns[0].values[0]: metric 'x': Number out of range"),
+        (b'{"rows": [{"step": 1e999, "values": {"x": 1}}]}', "rows[0].step: Number out of range"),
+        # What follows the value cannot be decoded.
+        (b'{"rows": [{"values": {"x": []}}', "rows[0].values[...]: must be "),
+        (b'{"rows": [{"values": {"x": []}}], "y": \xff}', "rows[0].values[...]: must be "),
+        (b'{"rows": [{"values": {"x": []}}], "y": ' + _DEEP, "rows[0].values[...]: must be "),
+        # The second value of a key counts.
+        (b'{"rows": [{"values": {"x": []}}], "rows": 1}', "rows[0].values[...]: must be "),
+        (b'{"rows": [{"values": {"x": []}}], "rows": []}', "rows[0].values[...]: must be "),
+        (b'{"rows": [{"values": {"x": []}, "values": 1}]}', "rows[0].values[...]: must be "),
+        (b'{"columns": [{"path": "x", "values": [[]]}], "columns": [1]}',
+         "columns[0].values[0]: must be "),
+    ],
+)  # fmt: skip
+def test_what_follows_an_invalid_value_may_be_anything(
+    server: Server, run: int, data: bytes, problem: str
+) -> None:
+    path = f"/api/metrics/runs/{run}"
+    answer = server.request("POST", path, data=data)
+    assert answer.status == 422
+    assert answer.json["detail"].startswith(problem), answer
+    assert server.get(path) == []
+
+
+def test_msgpack_with_keys_of_other_types_after_an_invalid_value(server: Server, run: int) -> None:
+    valid = msgspec.msgpack.encode({"rows": [{"values": {"x": []}}]})
+    for key in (b"\x90", b"\x80", b"\xc0", b"\xd4\x05\x00", b"\xa1\xff", b"\xc1", b""):
+        data = b"\x82" + valid[1:] + key + b"\x01"  # a map of two items
+        answer = server.request("POST", f"/api/metrics/runs/{run}", data=data, headers=MSGPACK)
+        assert answer.status == 422, key
+        assert answer.json["detail"].startswith("rows[0].values[...]: "), (key, answer)
+
+
 def test_statuses_of_other_errors(server: Server, run: int) -> None:
     path, good = f"/api/metrics/runs/{run}", {"rows": [{"step": 0, "values": {"x": 1}}]}
     assert server.request("POST", "/api/metrics/runs/999", good).status == 404

@@ -331,7 +331,8 @@ def test_serving_other_machines_with_a_key_of_the_database(db_path: Path) -> Non
         assert sign_in(server, code)[0] == 200
     revoke_key(db_path, "admin")
     done = subprocess.run(
-        [sys.executable, "-m", "trackai.cli", "serve", "--host", "0.0.0.0", "--db", str(db_path)],
+        [sys.executable, "-m", "trackai.cli", "serve", "--host", "0.0.0.0", "--port", "0",
+         "--db", str(db_path)],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1
@@ -344,7 +345,7 @@ def test_the_shared_key_must_not_be_one_of_the_database(
 ) -> None:
     """On a machine that logs with it, it would become a key that allows everything."""
     monkeypatch.setenv("TRACKAI_API_KEY", create_key(db_path, "node7", "write"))
-    output = Trackai(capsys)("serve", "--db", db_path, code=2)
+    output = Trackai(capsys)("serve", "--port", 0, "--db", db_path, code=2)
     assert "must not be the key 'node7'" in output.err
 
 

@@ -99,11 +99,24 @@ def test_fields_and_metrics_that_no_run_has_are_named(trackai: Trackai) -> None:
         "config.rl", "--columns", "metric.loss.min,metric.text,config.x",
     )  # fmt: skip
     assert output.err.splitlines() == [
-        "warning: no run has metric.los.last",
+        "warning: no run has metric.los",
         "warning: no run has config.rl",
         "warning: no run has config.x",
     ]
     assert trackai("runs", "--filter", "metric.loss < 1", "--sort", "config.lr").err == ""
+    figures = "last, min, max, mean, points, nans, first_step, last_step, min_step, max_step"
+    for column, named in (
+        ("metric.loss.avg", f"metric.loss.avg; the figures of a metric are {figures}"),
+        ('metric."loss.avg"', f"metric.loss.avg; the figures of a metric are {figures}"),
+        ("metric.los.min,metric.los.max", "metric.los"),
+        ('metric."los.min"', f'metric."los.min"; the figures of a metric are {figures}'),
+        ('metric."los min".mean', 'metric."los min"'),
+    ):
+        assert trackai("runs", "--columns", column).err == f"warning: no run has {named}\n"
+    for figure in figures.split(", "):
+        assert (
+            trackai("runs", "--columns", f'metric.loss.{figure},metric."loss".{figure}').err == ""
+        )
     warning = "warning: the run has no metric that matches 'los' yet"
     assert warning in trackai("tail", "1", "-m", "los").err
     assert "warning" not in trackai("tail", "1", "-m", "los*").err

@@ -15,7 +15,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from trackai.errors import StoreError
+from trackai.errors import DiskFullError, StoreError
 from trackai.store.catalogue import projects
 from trackai.store.engine.database import Database
 from trackai.store.engine.driver_errors import driver_errors
@@ -128,15 +128,18 @@ async def test_a_database_without_a_write_ahead_log_is_used(db: Database) -> Non
 
 
 @pytest.mark.parametrize(
-    ("code", "text"),
+    ("code", "class_", "text"),
     [
-        (sqlite3.SQLITE_FULL, "free space"),
-        (sqlite3.SQLITE_IOERR_SHORT_READ, "check its disk"),
-        (sqlite3.SQLITE_IOERR, "check its disk"),
+        (sqlite3.SQLITE_FULL, DiskFullError, "free space"),
+        (sqlite3.SQLITE_IOERR_SHORT_READ, StoreError, "check its disk"),
+        (sqlite3.SQLITE_IOERR, StoreError, "check its disk"),
     ],
 )
-def test_only_a_full_disk_is_called_full(tmp_path: Path, code: int, text: str) -> None:
+def test_only_a_full_disk_is_called_full(
+    tmp_path: Path, code: int, class_: type[StoreError], text: str
+) -> None:
     error = sqlite3.OperationalError("message")
     error.sqlite_errorcode, error.sqlite_errorname = code, "NAME"
-    with pytest.raises(StoreError, match=text), driver_errors(tmp_path):
+    with pytest.raises(StoreError, match=text) as raised, driver_errors(tmp_path):
         raise error
+    assert type(raised.value) is class_

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from scripts.benchmarks.harness import ChildError, run_child
+
 BENCH = Path(__file__).parents[2] / "scripts" / "bench.py"
 
 
@@ -169,3 +171,8 @@ def test_remote() -> None:
     assert large["at_least"] == 2 * large["baseline"]
     assert measured["8 clients at full speed, calls of 10"]["value"] > 0
     assert measured["log() to one that hangs: median; baseline: to a file"]["value"] > 0
+
+
+def test_a_wandb_without_a_reader_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(ChildError, match="pass --wandb-python with an interpreter that has wandb"):
+        run_child("scripts.benchmarks.import_reader", "wandb", str(tmp_path), "1")

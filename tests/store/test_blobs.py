@@ -16,7 +16,7 @@ import pytest
 from tests import buckets
 from tests.buckets import serving_s3
 from tests.ingest.test_wire import OPENED, batch
-from trackai.errors import InvalidInputError, NotFoundError, StoreError
+from trackai.errors import DiskFullError, InvalidInputError, NotFoundError, StoreError
 from trackai.importers.storing import BytesGoneError, Storing
 from trackai.ingest.deliveries import BytesMissingError
 from trackai.ingest.frames import Filed
@@ -25,7 +25,6 @@ from trackai.store.blobs import blob_store, bucket, bucket_uploads, choice, fold
 from trackai.store.blobs.blob_store import (
     Blob,
     BlobsUnreachableError,
-    DiskFullError,
     Received,
     Sender,
     TooManyUploadsError,

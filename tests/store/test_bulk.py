@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from tests.store.test_writers import new_run, new_writer
-from trackai.errors import StoreError
+from trackai.errors import DiskFullError, StoreError
 from trackai.store.catalogue import runs
 from trackai.store.engine.bulk import execute_columns, execute_rows, placeholders
 from trackai.store.points import metrics
@@ -116,7 +116,7 @@ async def test_a_statement_that_fails_half_way_changes_nothing(db: Database) -> 
         tasks.start_soon(change, "before", touch)
         tasks.start_soon(change, "store", store)
         tasks.start_soon(change, "after", touch)
-    assert results == {"before": None, "store": StoreError, "after": None}
+    assert results == {"before": None, "store": DiskFullError, "after": None}
     async with db.read() as conn:
         for table in ("series", "metrics"):
             assert list(await conn.execute_fetchall(f"SELECT count(*) FROM {table}")) == [(0,)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from trackai.errors import StoreError
+from trackai.errors import DiskFullError, StoreError
 from trackai.store.catalogue import files, projects, runs, writers
 from trackai.store.points import metrics
 from trackai.store.upkeep import deletion, garbage, reserve
@@ -117,10 +117,7 @@ async def test_a_full_disk_after_the_deletion_is_no_error(
     ids = await _create_runs(db, 2)
 
     async def full(db: Database) -> int:
-        error = StoreError("full")
-        error.__cause__ = sqlite3.OperationalError("database or disk is full")
-        error.__cause__.sqlite_errorcode = sqlite3.SQLITE_FULL
-        raise error
+        raise DiskFullError("full")
 
     with monkeypatch.context() as patch:
         patch.setattr(garbage, "collect", full)

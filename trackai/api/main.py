@@ -35,6 +35,7 @@ from trackai.api.responses import (
 from trackai.api.routes import OPERATIONS, routes
 from trackai.api.security import SecurityMiddleware
 from trackai.api.sessions import BrowserSession, Sessions
+from trackai.api.shutdown import CancelledRequestMiddleware
 from trackai.dashboard import Assets
 from trackai.errors import StoreError, TrackAIError
 from trackai.importers import leftovers
@@ -62,6 +63,9 @@ if TYPE_CHECKING:
 _MAINTENANCE_SECONDS = 2.0
 # The interval of removing uploads that nobody has completed.
 _SWEEP_SECONDS = 600.0
+# How long a shutdown waits for requests that it has cancelled, and how often it looks for them.
+_CANCEL_SECONDS = 5.0
+_CANCEL_POLL_SECONDS = 0.02
 # How many times as long as it has waited for a transaction of others, the next rollup is put off.
 _YIELDED = 10
 # New objects between runs of Python's garbage collector: a request creates hundreds, no cycles.
@@ -120,6 +124,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             }
             tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
+            await _wait_for_requests(metrics)
             await db.close()
 
     current = settings or Settings.from_env()
@@ -137,6 +142,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 metrics=metrics,
                 routes={operation.endpoint: operation.path for operation in OPERATIONS},
             ),
+            Middleware(CancelledRequestMiddleware),  # its responses are counted
             Middleware(
                 SecurityMiddleware,
                 allowed_hosts=current.allowed_hosts,
@@ -166,6 +172,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
     # with an empty name.
     app.router.redirect_slashes = False
     return app
+
+
+async def _wait_for_requests(metrics: ServerMetrics) -> None:
+    """Let requests that the shutdown has cancelled roll back and respond: the process ends next."""
+    with anyio.move_on_after(_CANCEL_SECONDS):
+        while metrics.in_progress:  # noqa: ASYNC110 - a number, of another middleware
+            await anyio.sleep(_CANCEL_POLL_SECONDS)
 
 
 async def _maintain(db: Store, receiver: Receiver) -> None:

@@ -13,13 +13,14 @@ from trackai import dashboard
 from trackai.api import compression
 from trackai.errors import (
     ConflictError,
+    DiskFullError,
     InvalidInputError,
     NotFoundError,
     PermissionDeniedError,
     StoreBusyError,
     TrackAIError,
 )
-from trackai.store.blobs.blob_store import FULL, DiskFullError
+from trackai.store.blobs.blob_store import FULL
 from trackai.values import cursors
 from trackai.values.logger import logger
 

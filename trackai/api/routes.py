@@ -157,7 +157,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             statuses |= {404, 422}
         if self.query is not None:
             statuses |= {422}
-        if self.scope == "write" and self.method != "GET":
+        if self.scope != "read" and self.method != "GET":
             statuses |= {507}
         if self.body is not None:
             statuses |= {413, 415, 422}

@@ -186,7 +186,8 @@ class SecurityMiddleware:
         if port is not None and not is_loopback(address):
             return "API key required for requests from other machines: set TRACKAI_API_KEY"
         host = _hostname(headers.get(b"host", ""))
-        if host not in self._hosts:
+        # An address cannot be the name of another site that resolves to this machine.
+        if host not in self._hosts and not is_loopback(host):
             return f"Host: {host[:80]!r} is not allowed; add it to TRACKAI_ALLOWED_HOSTS"
         return None
 

@@ -70,7 +70,7 @@ def runs(
     API.
     """
     from trackai.filters.parser import parse_field, parse_fields, parse_filter
-    from trackai.filters.tree import field_text, fields_of
+    from trackai.filters.tree import fields_of
     from trackai.store.catalogue import projects, run_tables, run_values
 
     tree = None if condition is None else parse_filter(condition)
@@ -115,8 +115,8 @@ def runs(
             sort_by=sort, sort_order="asc" if asc else "desc",
             limit=min(limit, _MAX_SERVER_PAGE), offset=min(offset, INT64 // 2), cursor=cursor,
         )  # fmt: skip
-    for field in missing:
-        echo(f"warning: no run has {field_text(field)}", err=True)
+    for warning in dict.fromkeys(map(_missing_text, missing)):
+        echo(f"warning: {warning}", err=True)
     if as_json:
         print_json(
             runs=page.runs,
@@ -126,6 +126,18 @@ def runs(
         )
     else:
         _print_page(page, fields)
+
+
+def _missing_text(field: Field) -> str:
+    """What no run has, and the figures of metrics: a wrong one is read as a part of the name."""
+    from trackai.filters.tree import FIGURES, Metric, field_text
+
+    if not isinstance(field, Metric):
+        return f"no run has {field_text(field)}"
+    text = f"no run has {field_text(Metric(field.path)).removesuffix('.last')}"
+    if field.figure == "last" and "." in field.path:
+        text += f"; the figures of a metric are {', '.join(FIGURES)}"
+    return text
 
 
 def _print_page(page: RunPage, fields: Mapping[str, Field]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import threading
 from contextlib import suppress
@@ -59,7 +58,7 @@ def serve(
     from trackai.api.access_log import JSONFormatter, TextFormatter, log_to_stderr
     from trackai.api.keyring import Keyring
     from trackai.api.main import create_app
-    from trackai.api.security import is_loopback
+    from trackai.cli.listening import Listener
     from trackai.settings import Settings
     from trackai.settings import frame_origins as check_origins
 
@@ -72,20 +71,23 @@ def serve(
         or settings.frame_origins,
     )
 
+    # Before the database is created, or a key is asked for.
+    listener = Listener(settings.host, settings.port, field="--host" if host else "TRACKAI_HOST")
+    click.get_current_context().call_on_close(listener.close)
+    settings = msgspec.structs.replace(settings, host=listener.host, port=listener.port)
     is_new = settings.database_url is None and not settings.db_path.exists()
     keyring = Keyring(settings.api_key)
     app = create_app(settings)
     # Before uvicorn starts, which would report an unusable database with a traceback.
-    if is_loopback(settings.host) or keyring.has_valid or not is_new:
+    if listener.is_local or keyring.has_valid or not is_new:
         with_database(db, partial(_check, app=app, keyring=keyring), create=True)
     keyring.check_shared()
-    if not is_loopback(settings.host) and not keyring.has_valid:
+    if not listener.is_local and not keyring.has_valid:
         raise TrackAIError(
             f"{settings.host} is reachable from other machines, which requires an API key: set "
             "TRACKAI_API_KEY, create a key with trackai keys create, or listen on 127.0.0.1"
         )
-    listener = _listen(settings.host, settings.port)
-    settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
+    listener.start()
     note = ", a new database" if is_new else ""
     echo(f"trackai {__version__}: {settings.url} serves {settings.database}{note}", err=True)
     if keyring.is_protected:
@@ -101,7 +103,7 @@ def serve(
     sys.setswitchinterval(_SWITCH_SECONDS)
     if until_stdin_closes:
         threading.Thread(target=_stop_after_stdin, daemon=True).start()
-    uvicorn.Server(_uvicorn_config(app)).run(sockets=[listener])
+    uvicorn.Server(_uvicorn_config(app)).run(sockets=listener.sockets)
 
 
 async def _check(database: Store, *, app: Starlette, keyring: Keyring) -> None:
@@ -157,22 +159,3 @@ def _uvicorn_config(app: Starlette) -> uvicorn.Config:
         proxy_headers=False,
         lifespan="on",
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        # Like uvicorn: the port of a server that has just stopped can be reused at once.
-        if sys.platform != "win32":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(2048)
-    except OSError as error:
-        raise TrackAIError(
-            f"cannot listen on {host}:{port} ({error.strerror}): choose another port with "
-            "--port, or stop the program that uses this one"
-        ) from error
-    return listener

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -59,11 +60,28 @@ def _decode(data: bytes, encoding: str, media_type: str) -> Batch:
     try:
         return convert(lambda: _DECODERS[media_type](plain))
     except InvalidInputError as error:
-        codec = msgspec.json if media_type == "application/json" else msgspec.msgpack
         if not error.field.startswith(("rows[", "columns[")):  # it may not be decodable
             raise
-        metric = metric_at(codec.decode(plain), error.field)
+        metric = _metric_at(plain, media_type, error.field)
         if metric is None:
             raise
         problem = str(error).removeprefix(f"{error.field}: ")
         raise InvalidInputError(error.field, f"metric {metric[:100]!r}: {problem}") from None
+
+
+def _metric_at(plain: bytes, media_type: str, location: str) -> str | None:
+    """Name the metric of an invalid value; None where what follows the value cannot be decoded."""
+    decode = _decode_any_number if media_type == "application/json" else msgspec.msgpack.decode
+    try:
+        return metric_at(convert(lambda: decode(plain)), location)
+    except (InvalidInputError, LookupError, TypeError, AttributeError):
+        return None  # malformed, or another value of the same key, which counts, has another type
+
+
+def _number(text: str) -> object:
+    """A number; beyond the range of floats an object that is not a valid value of a metric."""
+    number = float(text)
+    return number if math.isfinite(number) else object()
+
+
+_decode_any_number = msgspec.json.Decoder(float_hook=_number).decode

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from trackai.errors import NotFoundError, StoreError, StoreUnreachableError, TrackAIError
+from trackai.errors import NotFoundError, StoreUnreachableError, TrackAIError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -55,10 +55,6 @@ class Sender(msgspec.Struct, frozen=True):
 
 class BlobsUnreachableError(StoreUnreachableError):
     """The place of the bytes cannot be used, or does not answer now."""
-
-
-class DiskFullError(StoreError):
-    """The disk of a server has no room for what a client sends."""
 
 
 class TooManyUploadsError(TrackAIError):

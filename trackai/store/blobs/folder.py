@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from trackai.errors import DiskFullError
 from trackai.store.blobs.blob_store import (
     ASIDE_SECONDS,
     CHUNK_BYTES,
@@ -20,7 +21,6 @@ from trackai.store.blobs.blob_store import (
     KEPT_SECONDS,
     Blob,
     BlobsUnreachableError,
-    DiskFullError,
     check_hash,
 )
 from trackai.store.blobs.folder_uploads import FolderUploads

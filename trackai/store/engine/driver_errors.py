@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from trackai.errors import (
+    DiskFullError,
     StoreBusyError,
     StoreDamagedError,
     StoreError,
@@ -48,7 +49,7 @@ def _translated(error: sqlite3.Error, path: Path) -> StoreError:
     if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
         return unreachable(path, str(error))
     if code == sqlite3.SQLITE_FULL:
-        return StoreError(f"cannot write {path} ({error}): free space on its disk")
+        return DiskFullError(f"cannot write {path} ({error}): free space on its disk")
     if code == sqlite3.SQLITE_IOERR:
         name = getattr(error, "sqlite_errorname", "SQLITE_IOERR")
         return StoreError(f"cannot read or write {path} ({error}, {name}): check its disk")

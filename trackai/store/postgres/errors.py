@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from trackai.errors import (
+    DiskFullError,
     InvalidInputError,
     StoreBusyError,
     StoreError,
@@ -119,7 +120,7 @@ def _translated(error: Exception, name: str) -> TrackAIError:
     if isinstance(error, asyncpg.ProgramLimitExceededError):
         return InvalidInputError("text", f"too long for an index of {name} ({reason})")
     if isinstance(error, asyncpg.DiskFullError):
-        return StoreError(f"{name} cannot be written ({reason}): free space on its disk")
+        return DiskFullError(f"{name} cannot be written ({reason}): free space on its disk")
     if isinstance(error, (*REPEATED, asyncpg.LockNotAvailableError)):
         return StoreBusyError(f"{name} is changed by others at the same time ({reason}): try again")
     if isinstance(error, asyncpg.TooManyConnectionsError):

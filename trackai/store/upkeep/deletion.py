@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from trackai.errors import StoreError
+from trackai.errors import DiskFullError, StoreError
 from trackai.store.blobs.blob_store import BlobsUnreachableError
 from trackai.store.catalogue import files, projects, runs
 from trackai.store.engine.database import Database
@@ -181,4 +181,4 @@ async def reclaim(db: Store, hashes: set[str], vacuumed: int) -> int:
 
 def _is_full(error: StoreError) -> bool:
     code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
-    return code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+    return isinstance(error, DiskFullError) or code == sqlite3.SQLITE_IOERR
