@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from trackai.errors import ConflictError, StoreError
+from trackai.errors import ConflictError, StoreBusyError, StoreError
 from trackai.store.catalogue import projects
+from trackai.store.engine import opening
 from trackai.store.engine.database import Database
 
 if TYPE_CHECKING:
@@ -168,6 +169,32 @@ async def test_changes_are_repeated_alone_if_their_transaction_fails(db: Databas
     assert "the disk is full" in str(full)
     assert outcomes == {name: name for name in "abc"}
     assert await names(db) == ["a", "b", "c"]
+
+
+async def test_changes_that_have_waited_for_a_lock_fail_together(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the tenth that waits for a program with a long transaction waits ten times."""
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.1)
+    await db.open()
+    outcomes: dict[str, object] = {}
+    with closing(sqlite3.connect(db.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        async def make(name: str) -> None:
+            try:
+                outcomes[name] = await db.change(making(name))
+            except StoreBusyError as error:
+                outcomes[name] = type(error)
+                if name != "a" and other.in_transaction:
+                    other.execute("ROLLBACK")
+
+        async with anyio.create_task_group() as tasks:
+            for name in ("a", "b", "c", "d", "e"):  # "a" begins a transaction of its own
+                tasks.start_soon(make, name)
+    assert outcomes == dict.fromkeys(("a", "b", "c", "d", "e"), StoreBusyError)
+    assert await db.change(making("f")) == "f"
+    assert await names(db) == ["f"]
 
 
 def failing_first(name: str, *, times: int) -> Callable[[Connection], Coroutine[Any, Any, str]]:
