@@ -419,6 +419,39 @@ async def test_changes_are_done_once_if_the_task_that_runs_them_is_cancelled_by_
     assert runs == await names(db) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("cancelled", ["a", "b"])  # the task that runs the changes, and another
+async def test_a_change_that_runs_is_done_before_its_task_ends_that_is_cancelled_twice(
+    db: Database, cancelled: str
+) -> None:
+    """uvicorn cancels requests that take too long at its end, and asyncio all tasks after that."""
+    has_begun, may_end = threading.Event(), threading.Event()
+    stored: list[tuple[str]] = []
+
+    async def wait(conn: Connection) -> str:
+        has_begun.set()
+        assert may_end.wait(10)
+        return await making("c")(conn)
+
+    async def make(name: str) -> None:
+        try:
+            await db.change(wait if name == "c" else making(name))
+        finally:
+            if name == cancelled:
+                with closing(sqlite3.connect(db.path)) as conn:
+                    stored.extend(conn.execute("SELECT name FROM projects ORDER BY name"))
+
+    async with db.write():  # the others wait
+        tasks = {name: asyncio.create_task(make(name)) for name in ("a", "b", "c")}
+        await anyio.wait_all_tasks_blocked()
+    await anyio.to_thread.run_sync(has_begun.wait)
+    for _ in range(2):
+        tasks[cancelled].cancel()
+        await anyio.wait_all_tasks_blocked()
+    may_end.set()
+    await asyncio.wait(tasks.values(), timeout=20)
+    assert stored == [("a",), ("b",), ("c",)]
+
+
 async def test_changes_are_repeated_in_the_file_that_has_taken_the_place(
     db: Database, tmp_path: Path
 ) -> None:

@@ -218,8 +218,7 @@ class Database:
         except BaseException:
             if not (self._withdraw(change) or change.leads or change.is_done):
                 change.is_cancelled = True  # another task runs it; the outcome must be known
-                with anyio.CancelScope(shield=True):
-                    await change.wait()
+                await change.wait_to_end()
             if change.leads:
                 self._appoint_leader()
             raise
