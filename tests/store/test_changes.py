@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from trackai.errors import ConflictError, StoreError
+from trackai.errors import ConflictError, StoreBusyError, StoreError
 from trackai.store.catalogue import projects
+from trackai.store.engine import opening
 from trackai.store.engine.database import Database
 
 if TYPE_CHECKING:
@@ -168,6 +169,32 @@ async def test_changes_are_repeated_alone_if_their_transaction_fails(db: Databas
     assert "the disk is full" in str(full)
     assert outcomes == {name: name for name in "abc"}
     assert await names(db) == ["a", "b", "c"]
+
+
+async def test_changes_that_have_waited_for_a_lock_fail_together(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the tenth that waits for a program with a long transaction waits ten times."""
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.1)
+    await db.open()
+    outcomes: dict[str, object] = {}
+    with closing(sqlite3.connect(db.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        async def make(name: str) -> None:
+            try:
+                outcomes[name] = await db.change(making(name))
+            except StoreBusyError as error:
+                outcomes[name] = type(error)
+                if name != "a" and other.in_transaction:
+                    other.execute("ROLLBACK")
+
+        async with anyio.create_task_group() as tasks:
+            for name in ("a", "b", "c", "d", "e"):  # "a" begins a transaction of its own
+                tasks.start_soon(make, name)
+    assert outcomes == dict.fromkeys(("a", "b", "c", "d", "e"), StoreBusyError)
+    assert await db.change(making("f")) == "f"
+    assert await names(db) == ["f"]
 
 
 def failing_first(name: str, *, times: int) -> Callable[[Connection], Coroutine[Any, Any, str]]:
@@ -418,6 +445,39 @@ async def test_changes_are_done_once_if_the_task_that_runs_them_is_cancelled_by_
     assert ended == {*tasks}
     assert [task.result() for task in tasks[1:]] == ["b", "c"]
     assert runs == await names(db) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("cancelled", ["a", "b"])  # the task that runs the changes, and another
+async def test_a_change_that_runs_is_done_before_its_task_ends_that_is_cancelled_twice(
+    db: Database, cancelled: str
+) -> None:
+    """uvicorn cancels requests that take too long at its end, and asyncio all tasks after that."""
+    has_begun, may_end = threading.Event(), threading.Event()
+    stored: list[tuple[str]] = []
+
+    async def wait(conn: Connection) -> str:
+        has_begun.set()
+        assert may_end.wait(10)
+        return await making("c")(conn)
+
+    async def make(name: str) -> None:
+        try:
+            await db.change(wait if name == "c" else making(name))
+        finally:
+            if name == cancelled:
+                with closing(sqlite3.connect(db.path)) as conn:
+                    stored.extend(conn.execute("SELECT name FROM projects ORDER BY name"))
+
+    async with db.write():  # the others wait
+        tasks = {name: asyncio.create_task(make(name)) for name in ("a", "b", "c")}
+        await anyio.wait_all_tasks_blocked()
+    await anyio.to_thread.run_sync(has_begun.wait)
+    for _ in range(2):
+        tasks[cancelled].cancel()
+        await anyio.wait_all_tasks_blocked()
+    may_end.set()
+    await asyncio.wait(tasks.values(), timeout=20)
+    assert stored == [("a",), ("b",), ("c",)]
 
 
 async def test_changes_are_repeated_in_the_file_that_has_taken_the_place(

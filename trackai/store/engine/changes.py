@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+import anyio
 
 if TYPE_CHECKING:
     from collections import deque
@@ -52,6 +55,17 @@ class Change(Generic[T]):
         """Wait until the change is done, or its task leads, or the change is dropped."""
         self._woken = asyncio.get_running_loop().create_future()
         await self._woken
+
+    async def wait_to_end(self) -> None:
+        """Wait until another task has run the change, or dropped it, even if this one is cancelled.
+
+        `Task.cancel()`, by which asyncio and uvicorn end tasks, ignores shielded cancel scopes.
+        """
+        woken = self._woken = asyncio.get_running_loop().create_future()
+        with anyio.CancelScope(shield=True):
+            while not woken.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([woken])
 
     def wake(self) -> None:
         """Let the task that waits go on."""

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
@@ -224,8 +225,7 @@ class Database:
         except BaseException:
             if not (self._withdraw(change) or change.leads or change.is_done):
                 change.is_cancelled = True  # another task runs it; the outcome must be known
-                with anyio.CancelScope(shield=True):
-                    await change.wait()
+                await change.wait_to_end()
             if change.leads:
                 self._appoint_leader()
             raise
@@ -300,6 +300,7 @@ class Database:
             await changes.run_together(conn, self._waiting, taken, isolated=self._isolates)
 
         handle = await self._current_writer()
+        waiting = list(self._waiting)
         with anyio.CancelScope(shield=True):
             try:
                 try:
@@ -309,12 +310,21 @@ class Database:
                     self._isolates = True
                     handle = await self._current_writer()  # the file may have been replaced
                     await self._in_transaction(handle, in_transaction)
-            except sqlite3.Error:
+            except sqlite3.Error as error:
+                if not taken and _has_code(error, sqlite3.SQLITE_BUSY):
+                    self._fail(waiting, error)
                 return
         for change in taken:
             change.is_done = True
         # A client whose changes fail, as it sends names that exist, often sends more of them.
         self._isolates = any(change.has_failed for change in taken)
+
+    def _fail(self, waiting: list[Change[Any]], error: sqlite3.Error) -> None:
+        """Fail changes that have waited too long for another process, except for withdrawn ones."""
+        for change in filter(self._withdraw, waiting):
+            change.fail(copy(error))  # each task adds its frames to the traceback
+            change.is_done = True
+            change.wake()
 
     async def _run_alone(self, change: Change[Any]) -> None:
         """Run a change in a transaction of its own."""
@@ -327,7 +337,7 @@ class Database:
                 try:
                     result = await run(handle)
                 except sqlite3.OperationalError as error:
-                    if not (_is_io_error(error) and handle.has_lost_log()):
+                    if not (_has_code(error, sqlite3.SQLITE_IOERR) and handle.has_lost_log()):
                         raise
                     handle = await self._current_writer()
                     result = await run(handle)
@@ -470,7 +480,7 @@ class Database:
                     is_outdated=any(handle.file != now for handle in self._handles),
                 )
             except sqlite3.OperationalError as error:
-                if not _is_io_error(error) or time.monotonic() > deadline:
+                if not _has_code(error, sqlite3.SQLITE_IOERR) or time.monotonic() > deadline:
                     raise
             else:
                 self._handles.add(handle)
@@ -528,6 +538,7 @@ def _start_closing(database: Database) -> None:
     task.add_done_callback(database._closing.discard)
 
 
-def _is_io_error(error: sqlite3.Error) -> bool:
+def _has_code(error: sqlite3.Error, code: int) -> bool:
+    """Whether the primary result code of an error is `code`."""
     # Errors of the module itself have no code.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == code
