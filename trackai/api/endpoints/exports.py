@@ -156,7 +156,10 @@ class _Export:
         self._first: list[Item] = []
 
     async def fill(self, conn: Connection, run_id: int) -> None:
-        """Read the run; in the thread of the connection."""
+        """Read the run; in the thread of the connection. It may be called again after an error."""
+        self._first.clear()
+        self._points.seek(0)
+        self._points.truncate()
         async for item in dump.dump(conn, run_id):
             if isinstance(item, RunHead | FileHead | ArtifactHead):  # which come first
                 self._first.append(item)

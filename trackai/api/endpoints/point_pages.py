@@ -8,6 +8,7 @@ later chunks of a live run may include points logged meanwhile.
 from __future__ import annotations
 
 import math
+from copy import copy
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -119,12 +120,12 @@ async def read_images(
     remaining = min(query.limit, MAX_COLUMN_PAGE)
     reader = _PageReader(series, query)
     parts: list[PointImage] = []
-    async for copy in reader.copy(conn, remaining):
-        if copy is None:
+    async for copied in reader.copy(conn, remaining):
+        if copied is None:
             return await read_columns(conn, run_uid, series, query)
-        remaining -= copy.points
-        if copy.points:
-            parts.append(copy.image)
+        remaining -= copied.points
+        if copied.points:
+            parts.append(copied.image)
     cursor = reader.cursor()
     has_more = not remaining and cursor is not None and await reader.has_more(conn)
     return ColumnPage(run_uid, [], cursor if has_more else None, parts)
@@ -265,17 +266,18 @@ class PointStream(Response):
     async def _read(self, limit: int) -> tuple[bytes, int]:
         """Read the next points; returns them as JSON, and their number."""
 
-        async def read(conn: Connection) -> tuple[bytes, int]:
-            points: list[Point] = []
+        async def read(conn: Connection) -> tuple[_PageReader, bytes, int]:
+            reader, points = copy(self._reader), list[Point]()  # `look` may repeat this
             if await runs.get_uid(conn, self._run_id) != self._uid:
                 raise NotFoundError(
                     f"run {self._run_id} was replaced while it was being read; request it again"
                 )
-            async for segments, rows in self._reader.read(conn, limit):
+            async for segments, rows in reader.read(conn, limit):
                 points += _points(segments, rows)
-            return _encode(points), len(points)
+            return reader, _encode(points), len(points)
 
-        return await database(self._request).look(read)
+        self._reader, data, count = await database(self._request).look(read)
+        return data, count
 
 
 def _body(data: bytes, *, more_body: bool = True) -> dict[str, object]:

@@ -70,7 +70,10 @@ class Store(Protocol):
         """Borrow a read-only connection on which all reads see one state of the database."""
 
     async def look(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-        """Run `work` in a read transaction, in which all reads see one state of the database."""
+        """Run `work` in a read transaction, in which all reads see one state of the database.
+
+        `work` may run again after a lost connection, so it must begin from the start each time.
+        """
         raise NotImplementedError
 
     async def change(
