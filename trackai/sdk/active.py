@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from trackai import script_end
+from trackai import script_end, standard_streams
 from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError, TrackAIError
 from trackai.guard import guarded
 from trackai.ingest.run_request import Resume  # noqa: TC001 - for get_type_hints
@@ -206,6 +206,7 @@ def init(
         _finish_all(_state_of_script())
     elif how is None and (previous := active_runs.previous(owner)) is not None:
         _finish_left_open(previous, _state_of_script())
+    standard_streams.occupy()
     exit_hooks.install(_finish_at_exit, _finish_thread, active_runs.unstopped)
 
     def create(is_abandoned: threading.Event) -> Run:
