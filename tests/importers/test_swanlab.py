@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.importers.sources import logged, read_items
+from trackai import Api
 from trackai.importers.swanlab.folders import HEADER
 from trackai.importers.swanlab.messages import Record
 from trackai.importers.swanlab.reader import Source
@@ -186,7 +187,7 @@ def test_what_swanlab_writes(written: Path, trackai: Trackai, ask: Ask, db_path:
     assert {key: json.loads(value) for key, value in config.items()} == {
         "flag": True, "inf": "Infinity", "late": 3, "lr": 0.001, "list": [1, 2.5, None, "NaN"],
         "nested/depth": 4, "nested/dropout": 0.1, "nested/none": None, "nothing": None,
-        "num": "1e3", "date": "2026-01-02", "big": 2**60 + 1, "_swanlab/job_type": "t",
+        "num": "1e3", "date": "2026-01-02", "big": 2**60 + 1, "_wandb/job_type": "t",
         "_swanlab/x_axis/train/loss": "epoch",
     }  # fmt: skip
     [head] = ask("SELECT slug, name, state, notes, group_name, created_at, finished_at FROM runs")
@@ -206,6 +207,7 @@ def test_what_swanlab_writes(written: Path, trackai: Trackai, ask: Ask, db_path:
     }
     run = trackai("show", "1", "--json").json
     assert json.dumps(run).count("abcdefgh12345") == 0
+    assert len(Api().runs(filters={"jobType": "t"})) == 1
     again = trackai("import", "swanlab", written, "--json").json
     assert (again["new_runs"], again["totals"]["stored"]) == (0, 0)
     moved = written.parent.rename(written.parent.parent / "moved")
