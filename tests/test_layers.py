@@ -12,7 +12,7 @@ import trackai
 PACKAGE = Path(trackai.__file__).parent
 # A file imports only from rows above its own, or from its own package.
 ROWS = (
-    {"errors", "settings", "locks", "guard", "lazy_imports", "script_end"},
+    {"errors", "settings", "locks", "guard", "lazy_imports", "script_end", "standard_streams"},
     {"values"},
     {"structs", "filters", "downsampling", "sweeps"},
     {"store"},

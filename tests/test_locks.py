@@ -225,3 +225,22 @@ def test_which_processes_exist() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
     assert not process_exists(ended.pid)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot choose the number")
+def test_locked_files_have_numbers_above_those_of_closed_standard_streams(path: Path) -> None:
+    """A program in C may print to 1 and 2, and one that redirects them closes what is there."""
+    script = f"""
+import os, pathlib
+from trackai.locks import create_locked, open_lock, try_lock
+path = pathlib.Path({str(path)!r})
+for number in (0, 1, 2):
+    os.close(number)
+fds = [create_locked(path, b"first"), open_lock(path), open_lock(path, create=False)]
+path.with_name("numbers").write_text(repr(fds))
+assert min(fds) > 2, fds
+assert not any(map(os.get_inheritable, fds))
+assert not try_lock(fds[1])
+"""
+    result = subprocess.run([sys.executable, "-c", script], check=False)
+    assert result.returncode == 0, path.with_name("numbers").read_text()

@@ -30,6 +30,8 @@ UNBORN = ".new"
 _RETRY_SECONDS = 0.005
 # How often a file is created again if another process locks it first.
 _ATTEMPTS = 3
+# The last of the file descriptors of stdin, stdout and stderr.
+_STDERR = 2
 
 if sys.platform == "win32":
     import msvcrt
@@ -84,8 +86,27 @@ if sys.platform == "win32":
     def sync_folder(path: Path) -> None:
         pass  # Windows cannot open a folder; NTFS has its own journal of names
 
+    def above_standard(fd: int) -> int:
+        return fd  # Windows cannot choose the number of a file descriptor
+
 else:
     import fcntl
+
+    def above_standard(fd: int) -> int:
+        """Give an open file a number above those of stdin, stdout and stderr.
+
+        A program that has closed these may print into any file that has their numbers, and closes
+        it when it redirects them.
+
+        Returns:
+            The file descriptor. A new one shares the lock of the earlier one, which is closed.
+        """
+        if fd > _STDERR:
+            return fd
+        try:
+            return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _STDERR + 1)
+        finally:
+            os.close(fd)
 
     # flock, not lockf: a lock by lockf ends when the process closes *any* handle of the file.
     def try_lock(fd: int) -> bool:
@@ -124,6 +145,8 @@ else:
                 # Python runs no signal handler inside `extend`: an exception between opening the
                 # file and storing its descriptor would leave it open.
                 opened.extend(map(os.open, [str(unborn)], [_NEW_FILE], [FILE_MODE]))
+                if opened[0] <= _STDERR:
+                    opened.append(above_standard(opened.pop()))
                 [fd] = opened
                 # Until it is locked, another process may take it for that of a crashed process.
                 if try_lock(fd):
@@ -200,9 +223,9 @@ def open_lock(path: Path, *, create: bool = True) -> int | None:
     if create:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(PermissionError):
-            return os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
+            return above_standard(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
     try:
-        return os.open(path, os.O_RDONLY)  # enough for a lock
+        return above_standard(os.open(path, os.O_RDONLY))  # enough for a lock
     except OSError:
         if create:
             raise

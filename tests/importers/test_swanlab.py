@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.importers.sources import logged, read_items
+from trackai import Api
 from trackai.importers.swanlab.folders import HEADER
 from trackai.importers.swanlab.messages import Record
 from trackai.importers.swanlab.reader import Source
@@ -206,6 +207,7 @@ def test_what_swanlab_writes(written: Path, trackai: Trackai, ask: Ask, db_path:
     }
     run = trackai("show", "1", "--json").json
     assert json.dumps(run).count("abcdefgh12345") == 0
+    assert len(Api().runs(filters={"jobType": "t"})) == 1
     again = trackai("import", "swanlab", written, "--json").json
     assert (again["new_runs"], again["totals"]["stored"]) == (0, 0)
     moved = written.parent.rename(written.parent.parent / "moved")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -268,3 +269,47 @@ def test_a_child_imports_although_an_import_has_kept_the_lock(
         holding.join()
         """
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of Windows cannot close them")
+@pytest.mark.parametrize("closed", ["0<&- 1>&- 2>&-", "0<&-", "1>&-"])
+def test_closed_standard_streams_can_be_written_and_redirected(
+    db_path: Path, tmp_path: Path, closed: str
+) -> None:
+    """Files and sockets of the tracker have no number that the program takes for its output."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        """
+import os, trackai
+run = trackai.init(project="p", name="r", capture=False)
+def print_everywhere():
+    for number in (0, 1, 2):
+        try:
+            os.write(number, b"printed")
+        except OSError:
+            pass
+for step in range(100):
+    run.log({"loss": step / 2}, step=step)
+    print_everywhere()
+log = os.open("printed.txt", os.O_WRONLY | os.O_CREAT)
+for number in (0, 1, 2):
+    os.dup2(log, number)
+for step in range(100, 200):
+    run.log({"loss": step / 2}, step=step)
+    print_everywhere()
+run.finish()
+"""
+    )
+    with (tmp_path / "output").open("wb") as output:
+        process = subprocess.Popen(
+            ["sh", "-c", f'exec "$0" "$1" {closed}', sys.executable, str(script)],
+            cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        )  # fmt: skip
+        try:
+            assert process.wait(120) == 0, (tmp_path / "output").read_text()
+        finally:
+            process.kill()
+            process.wait()
+    rows = trackai.Api().run("p/r").scan_history(["loss"])
+    assert [row["loss"] for row in rows] == [step / 2 for step in range(200)]
+    assert (tmp_path / "printed.txt").read_bytes() == b"printed" * 300

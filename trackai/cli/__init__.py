@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from trackai import __version__
+from trackai import __version__, standard_streams
 from trackai.cli.completers import add_completers
 from trackai.cli.encoding import prepare_stdout
 from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
@@ -176,6 +176,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     Exit codes: 0 success, 1 failure, 2 usage error, 3 not found, 4 condition not met, 130 Ctrl-C.
     """
+    standard_streams.occupy()
     if sys.stdout is None:  # closed by the shell: `trackai runs >&-`
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process exits
     prepare_stdout()

@@ -17,7 +17,14 @@ from trackai.ingest.drain import Drain, JournalDrain
 from trackai.ingest.frames import Opened
 from trackai.ingest.journal import BYTES, DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
-from trackai.locks import UNBORN, process_exists, remove_locked, rename_locked, try_lock
+from trackai.locks import (
+    UNBORN,
+    above_standard,
+    process_exists,
+    remove_locked,
+    rename_locked,
+    try_lock,
+)
 from trackai.store.catalogue import journals, writers
 from trackai.store.engine.database import Database
 from trackai.values.logger import logger
@@ -146,7 +153,7 @@ def _is_old(path: Path) -> bool:
 
 def lock_abandoned(path: Path, fds: dict[Path, int]) -> bool:
     try:
-        fd = fds[path] = os.open(path, os.O_RDWR)
+        fd = fds[path] = above_standard(os.open(path, os.O_RDWR))
         return try_lock(fd) and os.path.samestat(os.fstat(fd), path.stat())
     except FileNotFoundError:  # stored and removed meanwhile
         return False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from trackai import script_end
+from trackai import script_end, standard_streams
 from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError, TrackAIError
 from trackai.guard import guarded
 from trackai.ingest.run_request import Resume  # noqa: TC001 - for get_type_hints
@@ -27,7 +27,7 @@ from trackai.sdk import (
 )
 from trackai.sdk.alerts import AlertLevel, checked_level
 from trackai.sdk.announcement import announce
-from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
+from trackai.sdk.artifacts import Artifact
 from trackai.sdk.console import chosen_capture
 from trackai.sdk.exit_hooks import EndState  # noqa: TC001 - for get_type_hints
 from trackai.sdk.monitor import background_meter, check_installed, rank_prefix, read_now
@@ -206,6 +206,7 @@ def init(
         _finish_all(_state_of_script())
     elif how is None and (previous := active_runs.previous(owner)) is not None:
         _finish_left_open(previous, _state_of_script())
+    standard_streams.occupy()
     exit_hooks.install(_finish_at_exit, _finish_thread, active_runs.unstopped)
 
     def create(is_abandoned: threading.Event) -> Run:
@@ -554,6 +555,13 @@ def active_run() -> Run:
     if run is None:
         raise NoActiveRunError
     return run
+
+
+def _link(artifact: Artifact, target_path: str, aliases: Sequence[str] | str | None) -> Artifact:
+    return active_run().link_artifact(artifact, target_path, aliases)
+
+
+Artifact._link = staticmethod(_link)
 
 
 class _NoSummaryError(NoActiveRunError, AttributeError):

@@ -126,8 +126,7 @@ class Redirection:
     def _begin(self) -> None:
         for number, name in _NAMES.items():
             if getattr(sys, f"__{name}__") is None:
-                # It was closed when Python started, and another file may have its number, such as
-                # a socket of the event loop.
+                # It was closed when Python started, and another file may have its number.
                 continue
             try:
                 target = os.dup(number)

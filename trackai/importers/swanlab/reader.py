@@ -20,7 +20,7 @@ from trackai.importers.wandb.messages import microseconds
 from trackai.importers.wandb.records import Log
 from trackai.structs.exchange import FileHead, RunHead, WriterHead
 from trackai.values.nesting import flat
-from trackai.values.own_keys import OWN
+from trackai.values.own_keys import JOB_TYPE
 from trackai.values.times import FIRST_TIME, LAST_TIME
 from trackai.values.uids import stable_uid
 
@@ -137,7 +137,7 @@ class _Run:
         if session.axes:
             self._config.setdefault(_PREFIX, {}).setdefault("x_axis", {}).update(session.axes)
         if file.start is not None and file.start.job_type:
-            self._config.setdefault(OWN, {})["job_type"] = file.start.job_type
+            self._config[JOB_TYPE] = file.start.job_type
         head.config = flat(self._config, json_value)
         if facts := self._facts(file):
             head.environment[attempt] = facts
