@@ -461,14 +461,15 @@ def test_a_script_that_reads_as_wandb_gets_the_types_of_wandb(tmp_path: Path) ->
     output(
         tmp_path,
         """
-import wandb
+import os, sys, wandb
 from wandb.apis.public import Run, Runs
 from wandb.apis.public.runs import Run as SameRun
 
 types = {"first": {"job_type": "train"}, "second": {"settings": {"run_job_type": "eval"}}}
 for name in ("first", "second"):
     with wandb.init(
-        project="digits", name=name, config={"lr": 0.1}, tags=["a"], **types[name]
+        project="digits", name=name, config={"lr": 0.1}, tags=["a"], **types[name],
+        auto_log=name == "first",
     ) as active:
         assert active.job_type and dict(wandb.config) == {"lr": 0.1}
         for step in range(5):
@@ -507,7 +508,18 @@ run.config["seed"] = 7
 run.update()
 assert run.load(force=True).name == api.run("first").name == "renamed"
 assert api.run("first").config == {"lr": 0.1, "seed": 7}
-for call in (lambda: run.summary.update({"best": 1}), lambda: api.sweep("digits/s")):
+assert api.run("second").metadata is None
+metadata = api.run("first").metadata
+assert metadata["startedAt"] == run.created_at and metadata["executable"] == sys.executable
+assert metadata.get("root", os.getcwd()) == os.getcwd()  # a busy machine may not record it
+assert int(metadata["memory"]["total"]) > 0
+for call in (
+    lambda: run.summary.update({"best": 1}),
+    lambda: api.sweep("digits/s"),
+    lambda: run.upload_file("model.txt"),
+    lambda: run.log_artifact(wandb.Artifact("a", "model")),
+    lambda: run.use_artifact("a:latest"),
+):
     try:
         call()
     except wandb.errors.UnsupportedError as error:

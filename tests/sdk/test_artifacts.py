@@ -494,3 +494,20 @@ def test_links_to_folders_are_followed(tmp_path: Path) -> None:
     artifact.add_dir("data")
     names = [entry.path for entry in artifact.files()]
     assert names == ["link/below/file", "link/inside", "own"]
+
+
+def test_an_artifact_is_linked_by_itself_and_has_an_address(db_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.txt").write_text("1")
+    draft = trackai.Artifact("digits", "model")
+    draft.add_file(tmp_path / "model.txt")
+    assert draft.url is None
+    with pytest.raises(NoActiveRunError):
+        draft.link("registry/best")
+    with trackai.init(project="p", name="r") as run:
+        linked = draft.link("registry/best", aliases="production").wait()
+        assert (linked.name, linked.version, linked.type) == ("best", "v0", "model")
+        assert linked.url == draft.wait().url == run.url
+    stored = trackai.Api().artifact("p/best:production")
+    assert (stored.digest, stored.url) == (draft.digest, run.url)
+    with pytest.raises(InvalidInputError, match=r"run\.link_artifact"):
+        stored.link("other")

@@ -270,3 +270,14 @@ def test_a_run_that_is_not_on_the_server_is_a_value_error(
     monkeypatch.setenv("TRACKAI_OUTBOX_PATH", str(tmp_path / "outbox"))
     with pytest.raises(RunNotFoundError, match="run 'r' not found"):
         trackai.init(project="p", name="r", resume="must", server_url=server.url)
+
+
+def test_a_name_that_a_run_does_not_have_is_refused_with_advice(db_path: Path) -> None:
+    with trackai.init(project="p", group="g") as run:
+        for name in MISSING:
+            with pytest.raises(
+                AttributeError, match=rf"^trackai does not have run\.{name}: .{{20}}"
+            ):
+                getattr(run, name)
+        with pytest.raises(AttributeError, match="'Run' object has no attribute 'nothing'"):
+            getattr(run, "nothing")  # noqa: B009 - no checker accepts it

@@ -18,6 +18,7 @@ from trackai.reading.history_rows import RUNTIME, STEP, TIME
 from trackai.reading.stored_run import StoredRun
 from trackai.settings import Settings
 from trackai.structs.records import ArtifactVersion  # noqa: TC001 - for get_type_hints
+from trackai.values.nesting import nested
 
 __all__ = ["HTTPSummary", "Run", "Runs"]
 
@@ -156,6 +157,22 @@ class Run:
         return json.dumps({key: {"value": value} for key, value in self._run.config.items()})
 
     @property
+    def metadata(self) -> dict[str, Any] | None:
+        """The environment of the run with names of wandb; None if it was not recorded.
+
+        Equal names have equal meanings: os, python, host, executable, cpu_count, and commit in git.
+        """
+        facts = self._run.environment
+        if not facts:
+            return None
+        metadata = nested(facts) | {"startedAt": self.created_at}
+        if "cwd" in facts:
+            metadata["root"] = facts["cwd"]
+        if "memory_bytes" in facts:
+            metadata["memory"] = {"total": str(facts["memory_bytes"])}
+        return metadata
+
+    @property
     def summary(self) -> HTTPSummary:
         """The last value of each metric, and the last step as `_step`."""
         figures: dict[str, Any] = dict(self._run.summary)
@@ -241,6 +258,24 @@ class Run:
     def _artifacts(self) -> list[ArtifactVersion]:
         # Of any project: a run may use the artifacts of another one.
         return self._run._source.artifacts(None, run_id=self._run.id)
+
+    def upload_file(self, path: str, root: str = ".") -> NoReturn:
+        """Refuse: a stored run gets no files."""
+        raise self._unsupported("upload_file", "wandb.save(path)")
+
+    def log_artifact(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: a stored run logs no artifacts."""
+        raise self._unsupported("log_artifact", "run.log_artifact(artifact)")
+
+    def use_artifact(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: a stored run uses no artifacts."""
+        raise self._unsupported("use_artifact", "run.use_artifact(artifact)")
+
+    def _unsupported(self, method: str, call: str) -> UnsupportedError:
+        return UnsupportedError(
+            f"{method}: a stored run cannot be extended; resume it with "
+            f'wandb.init(id={self.id!r}, resume="must"), and call {call}'
+        )
 
     def load(self, force: bool = False) -> Self:
         """Read the run again, and return it."""

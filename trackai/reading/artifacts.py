@@ -14,6 +14,7 @@ from trackai.errors import InvalidInputError, NotFoundError
 from trackai.reading import downloads
 from trackai.reading.source import Source  # noqa: TC001 - for get_type_hints
 from trackai.reading.stored_run import StoredRun, project_name
+from trackai.settings import Settings
 from trackai.structs.records import ArtifactVersion  # noqa: TC001 - for get_type_hints
 from trackai.values.artifact_names import LATEST
 from trackai.values.logger import logger
@@ -188,6 +189,18 @@ class StoredArtifact:
         return f"{self._stored()[1].project}/{self.source_name}"
 
     @property
+    def url(self) -> str | None:
+        """The address of the run that logged the version first, in the dashboard; None without one.
+
+        The page of the run lists the artifact.
+        """
+        if self._source is None or self._record is None or self._record.run_id is None:
+            return None
+        place = self._source.place
+        base = place if place.startswith(("http://", "https://")) else Settings.from_env().url
+        return f"{base.rstrip('/')}/?run={self._record.run_id}"
+
+    @property
     def manifest(self) -> list[dict[str, Any]]:
         """The files as dicts: path, size and digest, and ref if a file is kept elsewhere."""
         return [
@@ -349,6 +362,12 @@ class StoredArtifact:
     def is_draft(self) -> bool:
         """Whether the artifact has not been logged."""
         return False
+
+    def link(self, target_path: str, aliases: Sequence[str] | str | None = None) -> StoredArtifact:
+        """Refuse: a run links artifacts, see `Run.link_artifact`."""
+        raise InvalidInputError(
+            "link", "a run links artifacts: call run.link_artifact(artifact, target_path)"
+        )
 
     def _write_file(self, entry: ArtifactEntry, root: str | os.PathLike[str] | None) -> str:
         """Write a file of the artifact. See `ArtifactEntry.download`."""

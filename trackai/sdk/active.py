@@ -27,7 +27,7 @@ from trackai.sdk import (
 )
 from trackai.sdk.alerts import AlertLevel, checked_level
 from trackai.sdk.announcement import announce
-from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
+from trackai.sdk.artifacts import Artifact
 from trackai.sdk.console import chosen_capture
 from trackai.sdk.exit_hooks import EndState  # noqa: TC001 - for get_type_hints
 from trackai.sdk.monitor import background_meter, check_installed, rank_prefix, read_now
@@ -555,6 +555,13 @@ def active_run() -> Run:
     if run is None:
         raise NoActiveRunError
     return run
+
+
+def _link(artifact: Artifact, target_path: str, aliases: Sequence[str] | str | None) -> Artifact:
+    return active_run().link_artifact(artifact, target_path, aliases)
+
+
+Artifact._link = staticmethod(_link)
 
 
 class _NoSummaryError(NoActiveRunError, AttributeError):

@@ -6,13 +6,13 @@ import glob
 import os
 import re
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Protocol, Self
+from typing import IO, Any, ClassVar, NamedTuple, NoReturn, Protocol, Self
 
-from trackai.errors import InvalidInputError, NotFoundError
+from trackai.errors import InvalidInputError, NoActiveRunError, NotFoundError
 from trackai.reading.artifacts import ArtifactEntry, StoredArtifact
 from trackai.reading.source import Source  # noqa: TC001 - for get_type_hints
 from trackai.sdk.ignored_calls import ArtifactTTL, warn_ignored
@@ -42,6 +42,10 @@ class FindVersion(Protocol):
     ) -> tuple[Source, ArtifactVersion] | None: ...
 
 
+def _refuse_link(*args: Any) -> NoReturn:
+    raise NoActiveRunError
+
+
 class Artifact(StoredArtifact):
     """Files under one name, such as a model with its tokenizer, in versions.
 
@@ -68,6 +72,9 @@ class Artifact(StoredArtifact):
         trackai.log_artifact(model, aliases=["best"])
         print(model.wait().version)
     """
+
+    # `link_artifact` of the active run, from `trackai.sdk.active`, which imports this module.
+    _link: ClassVar[Callable[..., Artifact]] = staticmethod(_refuse_link)
 
     def __init__(
         self,
@@ -269,6 +276,18 @@ class Artifact(StoredArtifact):
             raise NotFoundError(f"artifact {self.name!r} has no file {name!r}")
         for each in names:
             del self._contents[each]
+
+    def link(self, target_path: str, aliases: Sequence[str] | str | None = None) -> Artifact:
+        """Give the contents a further name, in the active run; see `Run.link_artifact`.
+
+        Args:
+            target_path: the name.
+            aliases: names of the linked version such as "production".
+
+        Raises:
+            NoActiveRunError: no run is active.
+        """
+        return self._link(self, target_path, aliases)
 
     def new_draft(self) -> Artifact:
         """Return an artifact with the same files, to change it and to log it as a new version."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -14,6 +14,19 @@ from trackai.sdk.interactive import in_notebook
 from trackai.sdk.left_out import LeftOut
 
 _OFFLINE = ("offline", "dryrun")
+_ONE_PROCESS = (
+    "artifacts of several processes are not supported; call log_artifact() in one process"
+)
+# What wandb's run has and this one has not, and what to do instead.
+_UNSUPPORTED = {
+    "finish_artifact": _ONE_PROCESS,
+    "restore": "use trackai.Api().run(...).file(name).download(), or run the script with "
+    "`trackai run --as wandb`",
+    "status": "there is no synchronisation to report; finish() stores all points",
+    "sync_dir": "there is no folder of this run; `trackai config` shows where points are stored",
+    "upsert_artifact": _ONE_PROCESS,
+    "write_logs": "pass capture to init() to log the console output, or log texts",
+}
 
 
 class Beginning(msgspec.Struct):
@@ -47,6 +60,13 @@ class WandbNames:
     tags: Any
     notes: Any
     beginning: Beginning
+
+    if not TYPE_CHECKING:  # a checker would accept every name
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if advice := _UNSUPPORTED.get(name):
+                raise AttributeError(f"trackai does not have run.{name}: {advice}")
+            object.__getattribute__(self, name)  # raises the error of Python
 
     @property
     def entity(self) -> None:
