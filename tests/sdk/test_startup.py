@@ -306,7 +306,7 @@ run.finish()
             cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
         try:
-            assert process.wait(120) == 0, (tmp_path / "output").read_text()
+            assert process.wait(250) == 0, (tmp_path / "output").read_text()
         finally:
             process.kill()
             process.wait()
