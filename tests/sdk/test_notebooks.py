@@ -54,6 +54,15 @@ class Notebook:
             elif kind in ("display_data", "update_display_data", "execute_result", "stream"):
                 outputs.append(Output(kind, parent == cell, message["content"]))
 
+    def run_until(self, text: str, code: str) -> list[Output]:
+        """Run a cell, and return outputs until HTML with a text arrives: a card updates in time."""
+        outputs = self.run(code)
+        deadline = time.monotonic() + 60
+        while not any(text in output.html for output in outputs if output.kind != "stream"):
+            assert time.monotonic() < deadline, outputs
+            outputs += self.run("time.sleep(0.2)")
+        return outputs
+
 
 @pytest.fixture
 def notebook(db_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
@@ -78,27 +87,36 @@ def test_the_card_of_a_live_run_updates(notebook: Notebook) -> None:
     assert "&lt;b&gt;" in shown.html
     assert ">0.5<" in shown.html
     assert shown.content["data"]["text/plain"] == "<trackai.Run '<b>' of 'p'>"
-    updates = notebook.run("for i in range(30): run.log({'loss': 1 / (i + 1)}); time.sleep(0.1)")
-    assert 1 <= len(updates) <= 4
+    code = "for i in range(30): run.log({'loss': 1 / (i + 1)}); time.sleep(0.1)"
+    updates = notebook.run_until("<svg", code)
+    assert len(updates) <= 4
     assert {update.kind for update in updates} == {"update_display_data"}
     ids = {output.content["transient"]["display_id"] for output in (shown, *updates)}
     assert len(ids) == 1
-    assert "<svg" in updates[-1].html
-    last = notebook.run("run.finish()")[-1]
+    last = notebook.run_until("completed", "run.finish()")[-1]
     assert last.kind == "update_display_data"
-    assert "completed" in last.html
     assert ">0.0333333<" in last.html
     (after,) = notebook.run("run")
     assert (after.kind, "completed" in after.html) == ("execute_result", True)
-    (threads,) = notebook.run("import threading; print([t.name for t in threading.enumerate()])")
-    assert "trackai-card" not in threads.content["text"]
+    code = """
+import threading
+cards = [thread for thread in threading.enumerate() if thread.name == "trackai-card"]
+for thread in cards: thread.join(60)
+print([thread for thread in cards if thread.is_alive()])
+"""
+    (alive,) = notebook.run(code)
+    assert alive.content["text"] == "[]\n"
 
 
 def test_an_idle_card_is_left_alone(notebook: Notebook) -> None:
     notebook.run("trackai.init(project='p')")
-    notebook.run("trackai.log({'x': 1}); time.sleep(5)")
-    assert notebook.run("time.sleep(3)") == []
-    assert notebook.run("trackai.log({'x': 2}); time.sleep(1.5)")
+    notebook.run_until("<svg", "trackai.log({'x': 1}); trackai.log({'x': 2})")
+    for _ in range(20):
+        if notebook.run("time.sleep(3)") == []:
+            break
+    else:
+        pytest.fail("the card is updated all the time")
+    notebook.run_until(">3<", "trackai.log({'x': 3})")
     notebook.run("trackai.finish()")
 
 
@@ -117,7 +135,7 @@ def test_a_deleted_run_and_a_lost_file_break_no_cell(notebook: Notebook, db_path
     notebook.run("run = trackai.init(project='p'); run.log({'x': 1})")
     notebook.run("run")
     trackai.Api().run("latest").delete()
-    updates = notebook.run("run.log({'x': 2}); time.sleep(1.5); run.finish()")
+    updates = notebook.run_until("<code>", "run.log({'x': 2}); run.finish()")
     assert updates[-1].html.startswith("<code>&lt;trackai.Run")
 
 
@@ -125,17 +143,15 @@ def test_a_server_that_is_down_holds_up_no_cell(notebook: Notebook) -> None:
     code = "run = trackai.init(project='p', name='away', server_url='http://127.0.0.1:9')"
     notebook.run(code)
     started = time.monotonic()
-    outputs = notebook.run("run")
-    assert time.monotonic() - started < 3
-    outputs += notebook.run("time.sleep(1.5)")
-    assert "away" in outputs[-1].html
+    notebook.run("run")
+    assert time.monotonic() - started < 15
+    notebook.run_until("away", "run")
 
 
 def test_the_card_of_a_run_on_a_server(notebook: Notebook, server: Server) -> None:
     notebook.run(f"run = trackai.init(project='p', name='there', server_url={server.url!r})")
-    outputs = notebook.run("run.log({'x': 1})\nrun") + notebook.run("time.sleep(2)")
-    assert f'href="{server.url}/?run=1"' in outputs[-1].html
-    assert "completed" in notebook.run("run.finish()")[-1].html
+    notebook.run_until(f'href="{server.url}/?run=1"', "run.log({'x': 1})\nrun")
+    notebook.run_until("completed", "run.finish()")
 
 
 def test_show_displays_the_dashboard(notebook: Notebook, db_path: Path) -> None:
