@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -17,17 +16,16 @@ from typing import TYPE_CHECKING
 import anyio
 import asyncpg
 import pytest
-import uvicorn
 from anyio.from_thread import start_blocking_portal
 
+from tests.api.in_thread import serving_in_thread
 from tests.conftest import Server, execute_sql, wait_until_healthy
-from trackai.api import timeouts
 from trackai.api.shutdown import CancelledRequestMiddleware
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
 # `trackai serve`, with a shorter time for requests in progress.
 _SERVE = """
@@ -118,24 +116,6 @@ def test_changes_that_a_lock_delays_beyond_a_shutdown(db_path: Path | str, tmp_p
     assert len(lines) == 2 + len(refused), lines  # the address, and the line of uvicorn
 
 
-@contextmanager
-def _running(app: ASGIApp) -> Iterator[tuple[uvicorn.Server, int]]:
-    config = uvicorn.Config(
-        app, port=0, http=timeouts.TimeoutProtocol, log_level="warning", ws="none", lifespan="off",
-        timeout_graceful_shutdown=0,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield server, int(server.servers[0].sockets[0].getsockname()[1])
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 def test_a_response_that_a_shutdown_cuts_off_is_not_complete(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -144,7 +124,9 @@ def test_a_response_that_a_shutdown_cuts_off_is_not_complete(
         await send({"type": "http.response.body", "body": b"first part", "more_body": True})
         await anyio.sleep_forever()
 
-    with _running(CancelledRequestMiddleware(app)) as (server, port):
+    application = CancelledRequestMiddleware(app)
+    options = {"lifespan": "off", "timeout_graceful_shutdown": 0}
+    with serving_in_thread(application, **options) as (server, port):
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         client.request("GET", "/points")
         response = client.getresponse()

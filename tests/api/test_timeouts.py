@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
 
 import trackai
+from tests.api.in_thread import serving_in_thread
 from trackai.api import timeouts
 from trackai.api.main import create_app
 from trackai.settings import Settings
@@ -33,18 +32,9 @@ def port(db_path: Path | str, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         monkeypatch.setattr(timeouts, name, 0.4)
     monkeypatch.setattr(timeouts, "BODY_SECONDS", 1.0)
     monkeypatch.setattr(timeouts, "WRITE_SECONDS", 0.4)
-    config = uvicorn.Config(
-        create_app(Settings.from_env(database=str(db_path))), port=0, http=timeouts.TimeoutProtocol,
-        log_level="warning", timeout_keep_alive=5, ws="none", lifespan="on",
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield int(server.servers[0].sockets[0].getsockname()[1])
-    server.should_exit = True
-    thread.join()
+    app = create_app(Settings.from_env(database=str(db_path)))
+    with serving_in_thread(app, timeout_keep_alive=5, lifespan="on") as (_, number):
+        yield number
 
 
 @contextmanager

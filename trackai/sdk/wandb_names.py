@@ -22,8 +22,8 @@ _UNSUPPORTED = {
     "finish_artifact": _ONE_PROCESS,
     "restore": "use trackai.Api().run(...).file(name).download(), or run the script with "
     "`trackai run --as wandb`",
-    "status": "there is no synchronisation to report; finish() stores all points",
-    "sync_dir": "there is no folder of this run; `trackai config` shows where points are stored",
+    "status": "nothing is synchronised; finish() stores all points",
+    "sync_dir": "a run has no folder of its own; `trackai config` shows where points are stored",
     "upsert_artifact": _ONE_PROCESS,
     "write_logs": "pass capture to init() to log the console output, or log texts",
 }
