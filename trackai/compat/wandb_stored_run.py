@@ -15,8 +15,7 @@ from trackai.reading.api import Api
 from trackai.reading.api import Runs as StoredRuns
 from trackai.reading.artifacts import StoredArtifact
 from trackai.reading.history_rows import RUNTIME, STEP, TIME
-from trackai.reading.stored_run import StoredRun
-from trackai.settings import Settings
+from trackai.reading.stored_run import StoredRun, run_url
 from trackai.structs.records import ArtifactVersion  # noqa: TC001 - for get_type_hints
 from trackai.values.nesting import nested
 
@@ -114,8 +113,7 @@ class Run:
     @property
     def url(self) -> str:
         """The address of the run in the dashboard of a running server."""
-        settings = Settings.from_env()
-        return f"{(settings.server_url or settings.url).rstrip('/')}/?run={self._run.id}"
+        return run_url(self._run._source, self._run.id)
 
     @property
     def state(self) -> str:

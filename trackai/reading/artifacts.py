@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.reading import downloads
 from trackai.reading.source import Source  # noqa: TC001 - for get_type_hints
-from trackai.reading.stored_run import StoredRun, project_name
-from trackai.settings import Settings
+from trackai.reading.stored_run import StoredRun, project_name, run_url
 from trackai.structs.records import ArtifactVersion  # noqa: TC001 - for get_type_hints
 from trackai.values.artifact_names import LATEST
 from trackai.values.logger import logger
@@ -196,9 +195,7 @@ class StoredArtifact:
         """
         if self._source is None or self._record is None or self._record.run_id is None:
             return None
-        place = self._source.place
-        base = place if place.startswith(("http://", "https://")) else Settings.from_env().url
-        return f"{base.rstrip('/')}/?run={self._record.run_id}"
+        return run_url(self._source, self._record.run_id)
 
     @property
     def manifest(self) -> list[dict[str, Any]]:

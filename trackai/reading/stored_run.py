@@ -22,6 +22,7 @@ from trackai.reading.metric_figures import (
 from trackai.reading.source import Source  # noqa: TC001 - for get_type_hints
 from trackai.reading.stored_config import StoredConfig
 from trackai.reading.stored_file import StoredFile
+from trackai.settings import Settings
 from trackai.structs.records import Run as RunRecord  # noqa: TC001 - for get_type_hints
 from trackai.values.own_keys import job_type
 from trackai.values.text import escaped
@@ -488,6 +489,13 @@ def project_name(source: Source, run: RunRecord) -> str:
         if project.id == run.project_id:
             return project.name
     raise NotFoundError(f"run {run.id} was deleted while it was being read")
+
+
+def run_url(source: Source, run_id: int) -> str:
+    """The address of a run in the dashboard: of its server, or of one on this machine."""
+    place = source.place
+    base = place if place.startswith(("http://", "https://")) else Settings.from_env().url
+    return f"{base.rstrip('/')}/?run={run_id}"
 
 
 def newest_first(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
